@@ -1,0 +1,140 @@
+"""IndRNN layers."""
+
+import torch
+from torch import Tensor, nn
+
+from .. import functional as F
+
+
+class IndRNNRecurrence(nn.Module):
+    r"""The recurrence alone, an activation function with a memory: :math:`h_t = \sigma(x_t + u \odot h_{t-1})`.
+
+    Put it where a network has a ReLU; see :func:`indrnn_cupy.functional.indrnn`.
+
+    Args:
+        hidden_size: H, the number of units.
+        activation: "relu", "tanh", "sigmoid" or "identity".
+        batch_first: sequences are `(B, T, H)` instead of `(T, B, H)`.
+        bound: the largest :math:`|u|`, or None. For a ReLU over T steps `magnitude ** (1 / T)` keeps what a unit
+            remembers from growing by more than `magnitude`; 2 to 5 are usual. It sets the initial range of u;
+            call :meth:`clamp_` after each step of the optimizer to hold it.
+        long_memory: begin with u in (1 / bound, bound), as in the last layer of a network that reads off its last
+            step, rather than in (0, bound). Needs a bound.
+
+    Shape: `forward(x, h0=None)` with x `(T, B, H)` and h0 `(B, H)` gives `(y, h_n)`: y like x, h_n `(B, H)`.
+
+    Attributes:
+        weight: u, `(H,)`.
+    """
+
+    def __init__(
+        self,
+        hidden_size: int,
+        activation: str = "relu",
+        batch_first: bool = False,
+        bound: float | None = None,
+        long_memory: bool = False,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        super().__init__()
+        if bound is not None and bound <= 0:
+            raise ValueError(f"bound is {bound}, expected a positive number or None")
+        if long_memory and (bound is None or bound <= 1):
+            raise ValueError(f"long_memory needs a bound above 1, and bound is {bound}; try 5 ** (1 / T)")
+        self.hidden_size, self.activation, self.batch_first = hidden_size, activation, batch_first
+        self.bound, self.long_memory = bound, long_memory
+        self.weight = nn.Parameter(torch.empty(hidden_size, device=device, dtype=dtype))
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        bound = 1.0 if self.bound is None else self.bound
+        nn.init.uniform_(self.weight, 1 / bound if self.long_memory else 0.0, bound)
+
+    @torch.no_grad()
+    def clamp_(self) -> None:
+        """Brings u back into [-bound, bound]."""
+        if self.bound is not None:
+            self.weight.clamp_(-self.bound, self.bound)
+
+    def forward(self, x: Tensor, h0: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        return F.indrnn(x, self.weight, h0, activation=self.activation, batch_first=self.batch_first)
+
+    def extra_repr(self) -> str:
+        return f"{self.hidden_size}, activation={self.activation!r}, batch_first={self.batch_first}, bound={self.bound}"
+
+
+class IndRNN(nn.Module):
+    r"""A stack of IndRNN layers, each a projection and the recurrence, with the words and shapes of `torch.nn.RNN`:
+
+    .. math:: h^l_t = \sigma(W^l x^l_t + b^l + u^l \odot h^l_{t-1}),\quad x^{l+1} = \mathrm{dropout}(h^l)
+
+    Args:
+        input_size, hidden_size, num_layers, bias, batch_first, dropout: as in `torch.nn.RNN`; dropout acts between
+            layers. There is one bias a layer, that of the projection.
+        activation, bound: as in :class:`IndRNNRecurrence`; with a bound above 1 the last layer begins with a long
+            memory.
+
+    Shape: `forward(x, h0=None)` with x `(T, B, input_size)`, or `(T, input_size)` without a batch, and h0
+    `(num_layers, B, hidden_size)` gives `(output, h_n)`: the last layer's states, and the last state of every layer,
+    in the shape of h0.
+
+    Attributes:
+        projections: the `torch.nn.Linear` of each layer.
+        recurrences: the :class:`IndRNNRecurrence` of each layer.
+
+    References: Li et al., CVPR 2018, arXiv 1803.04831; Li et al., "Deep Independently Recurrent Neural Network",
+    arXiv 1910.06251, for the initial values.
+    """
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        activation: str = "relu",
+        bias: bool = True,
+        batch_first: bool = False,
+        dropout: float = 0.0,
+        bound: float | None = None,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        super().__init__()
+        if num_layers < 1:
+            raise ValueError(f"num_layers is {num_layers}, expected at least 1")
+        self.input_size, self.hidden_size, self.num_layers = input_size, hidden_size, num_layers
+        self.batch_first = batch_first
+        factory = {"device": device, "dtype": dtype}
+        self.projections, self.recurrences = nn.ModuleList(), nn.ModuleList()
+        for layer in range(num_layers):
+            last = layer == num_layers - 1
+            self.projections.append(nn.Linear(input_size if layer == 0 else hidden_size, hidden_size, bias, **factory))
+            long_memory = last and bound is not None and bound > 1
+            self.recurrences.append(
+                IndRNNRecurrence(hidden_size, activation, batch_first, bound, long_memory, **factory)
+            )
+        self.dropout = nn.Dropout(dropout)
+
+    def clamp_(self) -> None:
+        """Brings the recurrent weights of every layer back into [-bound, bound]."""
+        for recurrence in self.recurrences:
+            recurrence.clamp_()
+
+    def forward(self, x: Tensor, h0: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        if x.dim() not in (2, 3) or x.shape[-1] != self.input_size:
+            raise ValueError(f"x has shape {tuple(x.shape)}, expected 2 or 3 dimensions, the last of {self.input_size}")
+        batched, batch = x.dim() == 3, 0 if self.batch_first else 1
+        if not batched:
+            x, h0 = x.unsqueeze(batch), None if h0 is None else h0.unsqueeze(1)
+        expected = (self.num_layers, x.shape[batch], self.hidden_size)
+        if h0 is not None and h0.shape != expected:
+            raise ValueError(f"h0 has shape {tuple(h0.shape)}, expected {expected}")
+        last_states = []
+        for layer, (projection, recurrence) in enumerate(zip(self.projections, self.recurrences, strict=True)):
+            x, h = recurrence(projection(x), None if h0 is None else h0[layer])
+            last_states.append(h)
+            if layer < self.num_layers - 1:
+                x = self.dropout(x)
+        h_n = torch.stack(last_states)
+        return (x, h_n) if batched else (x.squeeze(batch), h_n.squeeze(1))

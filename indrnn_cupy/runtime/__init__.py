@@ -1,0 +1,55 @@
+"""Compiles a raw `.cu` file when it is first used and launches it, on a CPU or a GPU. Knows nothing of recurrences."""
+
+import os
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from . import cuda, host, source
+from .errors import CompilerMissingError, KernelError, KernelSourceError
+from .kernel import Kernel
+
+__all__ = ["Kernel", "KernelError", "cuda", "host", "missing", "use_kernels"]
+
+
+@cache
+def missing(device_type: str) -> str:
+    """What is missing to run kernels on this type of device, and how to get it; empty if nothing is."""
+    try:
+        {"cpu": host.compiler, "cuda": cuda.cupy}[device_type]()
+    except KeyError:
+        return f"there are no kernels for {device_type} tensors"
+    except CompilerMissingError as error:
+        return str(error)
+    return ""
+
+
+class use_kernels:
+    """Takes kernels from a folder of yours; files that are not there come from the package. `None` ends it.
+
+    A function, for the rest of the process, or a context manager. Every file is read again, also when the folder is
+    the one in use: call it after an edit. The environment variable INDRNN_CUPY_KERNELS does the same for a process.
+
+        indrnn_cupy.use_kernels("my_kernels")
+        with indrnn_cupy.use_kernels("my_kernels"): ...
+
+    Raises KernelSourceError if the folder holds no kernel file.
+    """
+
+    def __init__(self, folder: str | os.PathLike[str] | None) -> None:
+        path = None if folder is None else Path(folder).absolute()
+        if path and not any(p.suffix in (".cu", ".cuh") for p in (path.iterdir() if path.is_dir() else ())):
+            raise KernelSourceError(f"no .cu or .cuh file in {path}; copy those to change from {source.KERNELS}")
+        self._before = source.overlay()
+        self._set(path)
+
+    def _set(self, path: Path | None) -> None:
+        source.set_overlay(path)
+        host.load.cache_clear()
+        cuda.load.cache_clear()
+
+    def __enter__(self) -> "use_kernels":
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        self._set(self._before)

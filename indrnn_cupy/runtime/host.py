@@ -1,0 +1,122 @@
+"""Kernels on a CPU: compiled by the host C++ compiler, called through ctypes."""
+
+import ctypes
+import hashlib
+import importlib.util
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from . import disk
+from .errors import CompilerMissingError, KernelCompileError
+from .kernel import Kernel
+
+# What is written is what is computed: no -ffast-math (NaN comes through), no contraction (fma is written out).
+FLAGS = (
+    *("-x", "c++", "-std=c++17", "-O3", "-march=native", "-fPIC", "-shared"),
+    *("-fno-math-errno", "-fno-trapping-math", "-ffp-contract=off"),
+)
+CTYPES: dict[str, Any] = {
+    "long long": ctypes.c_longlong,
+    "int": ctypes.c_int,
+    "float": ctypes.c_float,
+    "double": ctypes.c_double,
+}
+# Runs every block of the grid; blocks are independent, so they go to as many threads as torch uses.
+GRID = """
+#line 1 "the host launcher"
+extern "C" void {name}_grid(unsigned grid_x, unsigned grid_y, int grid_threads, {parameters}) {{
+    #pragma omp parallel for num_threads(grid_threads) if (grid_threads > 1)
+    for (long long grid_block = 0; grid_block < (long long)grid_x * grid_y; ++grid_block) {{
+        gridDim = {{grid_x, grid_y, 1}};
+        blockIdx = {{unsigned(grid_block % grid_x), unsigned(grid_block / grid_x), 0}};
+        {name}({arguments});
+        __sync_synchronize();  // stores that went around the cache are seen by whoever reads next
+    }}
+}}
+"""
+
+
+@cache
+def compiler() -> tuple[str, ...]:
+    """The command of the host C++ compiler: $CXX, else g++, clang++, or the `ziglang` package."""
+    if chosen := os.environ.get("CXX"):
+        command = shlex.split(chosen)
+        if not shutil.which(command[0]):
+            raise KernelCompileError(f"CXX names the compiler {chosen!r}, which is not on PATH; correct or unset CXX")
+        return tuple(command)
+    for name in ("g++", "clang++"):
+        if shutil.which(name):
+            return (name,)
+    if importlib.util.find_spec("ziglang"):
+        return (sys.executable, "-m", "ziglang", "cc")
+    raise CompilerMissingError("no C++ compiler found: install g++ or clang++, or run `pip install ziglang`")
+
+
+@cache
+def _flags() -> tuple[tuple[str, ...], str]:
+    """The flags for this compiler, and what identifies it: its predefined macros name its version and the CPU."""
+    try:
+        macros = _run([*compiler(), *FLAGS, "-dM", "-E", "-"], "")
+    except KernelCompileError as error:
+        raise KernelCompileError(f"the C++ compiler {' '.join(compiler())} does not work: {error}") from None
+    if "ziglang" in compiler():
+        return (*FLAGS, "-nostdlib", "-fno-exceptions", "-fno-rtti"), macros
+    return (FLAGS if "__clang__" in macros else (*FLAGS, "-fopenmp")), macros  # clang may come without OpenMP
+
+
+def _run(command: list[str], text: str) -> str:
+    environment = {**os.environ, "LC_ALL": "C"}
+    for name in ("ZIG_GLOBAL_CACHE_DIR", "ZIG_LOCAL_CACHE_DIR"):
+        environment.setdefault(name, str(disk.folder() / "zig"))
+    done = subprocess.run(command, input=text, capture_output=True, text=True, env=environment)
+    if done.returncode:
+        raise KernelCompileError(done.stderr)
+    return done.stdout
+
+
+def _shorten(log: str, lines: int = 24) -> str:
+    """The part of a compiler's log from its first error on."""
+    all_lines = log.splitlines()
+    first = next((i for i, line in enumerate(all_lines) if "error" in line), 0)
+    return "\n".join(all_lines[first : first + lines])
+
+
+@cache
+def load(kernel: Kernel, defines: tuple[str, ...]) -> Callable[..., None]:
+    """The compiled kernel as a function of grid x, grid y, threads and the kernel's own arguments."""
+    text, parameters = kernel.source()
+    flags, compiler_identity = _flags()
+    declared = ", ".join(f"{p.type} __restrict__ {p.name}" if "*" in p.type else str(p) for p in parameters)
+    text += GRID.format(name=kernel.name, parameters=declared, arguments=", ".join(p.name for p in parameters))
+    flags = (*flags, *(f"-D{d}" for d in defines))
+    key = hashlib.sha256("\0".join([text, *flags, *compiler(), compiler_identity]).encode()).hexdigest()[:32]
+
+    def build(output: Path) -> None:
+        try:
+            _run([*compiler(), *flags, "-o", str(output), "-"], text)
+        except KernelCompileError as error:
+            raise KernelCompileError(
+                f"{kernel.file} does not compile with {' '.join(compiler())}:\n{_shorten(str(error))}"
+            ) from None
+
+    library = ctypes.CDLL(str(disk.get(f"{kernel.name}-{key}", ".so", build)))
+    function = getattr(library, f"{kernel.name}_grid")
+    function.restype = None
+    function.argtypes = [ctypes.c_uint, ctypes.c_uint, ctypes.c_int]
+    function.argtypes += [ctypes.c_void_p if "*" in p.type else CTYPES[p.type] for p in parameters]
+    return function
+
+
+def launch(kernel: Kernel, defines: tuple[str, ...], grid: tuple[int, int], threads: int, arguments: tuple) -> None:
+    """Runs the kernel and waits for it."""
+    function = load(kernel, defines)
+    function(*grid, threads, *(a.data_ptr() if isinstance(a, torch.Tensor) else a for a in arguments))

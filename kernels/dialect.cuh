@@ -1,0 +1,90 @@
+// The words a kernel is written in. NVRTC reads them for a GPU, the host C++ compiler for a CPU; everything that
+// differs between the two is in this file.
+//
+// Set by -D:  SCALAR   the type of sequences and states in memory
+//             REAL     the type of the arithmetic: float, or double for double
+//             LANES    hidden units that are worked on side by side: registers on a GPU, a SIMD loop on a CPU
+//   on a GPU: THREADS  per block;  PREFETCH  numbers loaded ahead
+//   on a CPU: TILE     lanes that a thread owns at the most;  STREAM  1 to write outputs around the cache
+#pragma once
+
+typedef SCALAR scalar;
+typedef REAL real;
+
+#ifdef __CUDACC_RTC__
+
+#define INLINE __device__ __forceinline__
+#define EACH_LANE(v, width) _Pragma("unroll") for (int v = 0; v < LANES; ++v) if (v < width)
+#define UNROLL _Pragma("unroll") for
+#define COPY_BYTES memcpy
+#define TILE LANES
+#define STREAM 0
+
+#else
+
+#define __global__
+#define INLINE inline __attribute__((always_inline))
+#ifdef __clang__
+#define EACH_LANE(v, width) _Pragma("clang loop vectorize(enable)") for (int v = 0; v < width; ++v)
+#define UNROLL _Pragma("unroll") for
+#else
+#define EACH_LANE(v, width) _Pragma("GCC ivdep") for (int v = 0; v < width; ++v)
+#define UNROLL _Pragma("GCC unroll 16") for
+#endif
+#define COPY_BYTES __builtin_memcpy
+#define THREADS 1
+
+struct dim3 { unsigned x, y, z; };
+static thread_local dim3 blockIdx, gridDim;
+static const dim3 threadIdx = {0, 0, 0}, blockDim = {1, 1, 1};
+static INLINE void __syncthreads() {}
+
+// C's mathematics, overloaded for float as CUDA does. No header: a compiler without its libraries will do.
+#define MATH(name, parameters, arguments) \
+    extern "C" double name parameters(double); extern "C" float name##f parameters(float); \
+    static INLINE float name parameters(float) { return __builtin_##name##f arguments; }
+#define ONE(T) (T a)
+#define TWO(T) (T a, T b)
+#define THREE(T) (T a, T b, T c)
+MATH(exp, ONE, (a)) MATH(log, ONE, (a)) MATH(tanh, ONE, (a)) MATH(sqrt, ONE, (a)) MATH(fabs, ONE, (a))
+MATH(fmax, TWO, (a, b)) MATH(fmin, TWO, (a, b)) MATH(copysign, TWO, (a, b)) MATH(fma, THREE, (a, b, c))
+#undef MATH
+#undef ONE
+#undef TWO
+#undef THREE
+
+#endif
+
+// The bits of one type read as another of the same size.
+template <class To, class From> INLINE To bit_cast(From from) {
+    To to;
+    COPY_BYTES(&to, &from, sizeof to);
+    return to;
+}
+
+// Writes one SIMD tile. With STREAM a full, aligned tile goes around the cache: an ordinary store first reads the line
+// that it overwrites, a third of all traffic where the output does not fit the cache.
+INLINE void store_tile(scalar* to, const scalar (&values)[LANES], int width) {
+#if STREAM && defined(__SSE2__)
+#if defined(__AVX512F__)
+    typedef float vector __attribute__((vector_size(64)));
+#define STREAM_VECTOR(p, v) __builtin_ia32_movntps512(p, v)
+#elif defined(__AVX__)
+    typedef float vector __attribute__((vector_size(32)));
+#define STREAM_VECTOR(p, v) __builtin_ia32_movntps256(p, v)
+#else
+    typedef float vector __attribute__((vector_size(16)));
+#define STREAM_VECTOR(p, v) __builtin_ia32_movntps(p, v)
+#endif
+    constexpr int PER_VECTOR = sizeof(vector) / sizeof(scalar);
+    if (width == LANES && bit_cast<unsigned long long>(to) % sizeof(vector) == 0) {
+        UNROLL (int v = 0; v < LANES; v += PER_VECTOR) {
+            vector bits;
+            COPY_BYTES(&bits, values + v, sizeof bits);
+            STREAM_VECTOR((float*)(to + v), bits);
+        }
+        return;
+    }
+#endif
+    EACH_LANE(v, width) to[v * THREADS] = values[v];
+}

