@@ -1,4 +1,4 @@
-"""Every recurrence in plain PyTorch, which defines what the kernels compute; the signatures are those of `functional`."""
+"""Every recurrence in plain PyTorch: what the kernels are held to, with the signatures of `functional`."""
 
 import torch
 from torch import Tensor

@@ -1,6 +1,5 @@
 """A plain IndRNN network that reads an image one pixel at a time."""
 
-import torch
 from torch import Tensor, nn
 
 from indrnn_cupy import IndRNNRecurrence
@@ -26,42 +25,48 @@ class SequenceBatchNorm(nn.BatchNorm1d):
         return super().forward(x.flatten(0, 1)).view_as(x)
 
 
-class PixelNetwork(nn.Module):
-    """Per layer: linear -> IndRNN -> batch norm -> dropout; the last step is classified. Li et al., arXiv 1910.06251.
+class PixelLayer(nn.Module):
+    """Linear -> IndRNN -> batch norm -> dropout, on a (T, B, features) sequence."""
 
-    Shape: x (T, B, 1) to logits (B, classes).
+    def __init__(self, input_size: int, hidden_size: int, dropout: float, bound: float, long_memory: bool) -> None:
+        super().__init__()
+        self.projection = nn.Linear(input_size, hidden_size)
+        self.recurrence = IndRNNRecurrence(hidden_size, bound=bound, long_memory=long_memory)
+        self.norm = SequenceBatchNorm(hidden_size)
+        self.dropout = SequenceDropout(dropout)
+        nn.init.kaiming_uniform_(self.projection.weight, a=8)
+        nn.init.zeros_(self.projection.bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        states, _ = self.recurrence(self.projection(x))
+        return self.dropout(self.norm(states))
+
+
+class PixelNetwork(nn.Module):
+    """IndRNN layers, the last of which begins with a long memory; its last step is classified.
+
+    Shape: x (T, B, 1) to logits (B, classes). The plain network of Li et al., arXiv 1910.06251.
     """
 
     def __init__(self, hidden_size: int, num_layers: int, classes: int, dropout: float, bound: float) -> None:
         super().__init__()
-        self.layers = nn.ModuleList()
-        for layer in range(num_layers):
-            last = layer == num_layers - 1
-            self.layers.append(
-                nn.ModuleDict(
-                    {
-                        "projection": nn.Linear(hidden_size if layer else 1, hidden_size),
-                        "recurrence": IndRNNRecurrence(hidden_size, bound=bound, long_memory=last),
-                        "norm": SequenceBatchNorm(hidden_size),
-                        "dropout": SequenceDropout(dropout),
-                    }
-                )
-            )
+        sizes = [1] + [hidden_size] * (num_layers - 1)
+        self.layers = nn.Sequential(
+            *(PixelLayer(size, hidden_size, dropout, bound, i == num_layers) for i, size in enumerate(sizes, 1))
+        )
         self.classifier = nn.Linear(hidden_size, classes)
-        for layer in self.layers:
-            nn.init.kaiming_uniform_(layer["projection"].weight, a=8)
-            nn.init.zeros_(layer["projection"].bias)
         nn.init.kaiming_normal_(self.classifier.weight)
         nn.init.zeros_(self.classifier.bias)
 
     def forward(self, x: Tensor) -> Tensor:
-        for layer in self.layers:
-            x, _ = layer["recurrence"](layer["projection"](x))
-            x = layer["dropout"](layer["norm"](x))
-        return self.classifier(x[-1])
+        return self.classifier(self.layers(x)[-1])
 
-    @torch.no_grad()
     def clamp_(self) -> None:
         """Brings every recurrent weight back within its bound."""
-        for layer in self.layers:
-            layer["recurrence"].clamp_()
+        for module in self.modules():
+            if isinstance(module, IndRNNRecurrence):
+                module.clamp_()
+
+    def projection_weights(self) -> list[nn.Parameter]:
+        """The parameters that weight decay is for."""
+        return [module.projection.weight for module in self.modules() if isinstance(module, PixelLayer)]

@@ -11,6 +11,7 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 import tyro
@@ -95,9 +96,9 @@ def train(config: Config) -> float:
 
     bound = config.magnitude ** (1 / PIXELS)
     model = PixelNetwork(config.hidden_size, config.num_layers, CLASSES, config.dropout, bound).to(config.device)
-    decayed = [layer["projection"].weight for layer in model.layers]
+    decayed = model.projection_weights()
     others = [p for p in model.parameters() if all(p is not d for d in decayed)]
-    groups = [{"params": decayed, "weight_decay": config.weight_decay}, {"params": others}]
+    groups: list[dict[str, Any]] = [{"params": decayed, "weight_decay": config.weight_decay}, {"params": others}]
     optimizer = torch.optim.Adam(groups, lr=config.learning_rate)
     steps_per_epoch = max(1, len(training.labels) // config.batch_size)
     total = min(config.epochs * steps_per_epoch, config.max_steps or sys.maxsize)
@@ -133,7 +134,7 @@ def train(config: Config) -> float:
                 "train_loss": sum(losses) / len(losses),
                 "train_accuracy": right / seen,
                 "validation_accuracy": accuracy(model, validation, order),
-                "learning_rate": schedule.get_last_lr()[0],
+                "learning_rate": float(schedule.get_last_lr()[0]),
                 "seconds": time.perf_counter() - started,
             }
             run.log(row)
