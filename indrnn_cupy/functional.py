@@ -41,8 +41,7 @@ def indrnn(
 
     Reference: Li et al., "Independently Recurrent Neural Network (IndRNN)", CVPR 2018, arXiv 1803.04831.
     """
-    if activation not in reference.ACTIVATIONS:
-        raise ValueError(f"activation is {activation!r}, expected one of {', '.join(reference.ACTIVATIONS)}")
+    check_activation(activation)
     B, H = _check_sequence("x", x, batch_first)
     _check_like("weight", weight, (H,), x)
     if h0 is None:
@@ -52,6 +51,12 @@ def indrnn(
         return reference.indrnn(x, weight, h0, activation=activation, batch_first=batch_first)
     y, h_n = IndRNNFunction.apply(x.transpose(0, 1) if batch_first else x, weight, h0, activation)
     return y.transpose(0, 1) if batch_first else y, h_n
+
+
+def check_activation(name: str) -> None:
+    """Raises ValueError unless there is an activation of this name."""
+    if name not in reference.ACTIVATIONS:
+        raise ValueError(f"activation is {name!r}, expected one of {', '.join(reference.ACTIVATIONS)}")
 
 
 def _check_sequence(name: str, x: Tensor, batch_first: bool) -> tuple[int, int]:

@@ -38,6 +38,7 @@ class IndRNNRecurrence(nn.Module):
         dtype: torch.dtype | None = None,
     ) -> None:
         super().__init__()
+        F.check_activation(activation)
         if bound is not None and bound <= 0:
             raise ValueError(f"bound is {bound}, expected a positive number or None")
         if long_memory and (bound is None or bound <= 1):
@@ -105,21 +106,23 @@ class IndRNN(nn.Module):
             raise ValueError(f"num_layers is {num_layers}, expected at least 1")
         self.input_size, self.hidden_size, self.num_layers = input_size, hidden_size, num_layers
         self.batch_first = batch_first
-        factory = {"device": device, "dtype": dtype}
         self.projections, self.recurrences = nn.ModuleList(), nn.ModuleList()
         for layer in range(num_layers):
             last = layer == num_layers - 1
-            self.projections.append(nn.Linear(input_size if layer == 0 else hidden_size, hidden_size, bias, **factory))
+            self.projections.append(
+                nn.Linear(input_size if layer == 0 else hidden_size, hidden_size, bias, device, dtype)
+            )
             long_memory = last and bound is not None and bound > 1
             self.recurrences.append(
-                IndRNNRecurrence(hidden_size, activation, batch_first, bound, long_memory, **factory)
+                IndRNNRecurrence(hidden_size, activation, batch_first, bound, long_memory, device, dtype)
             )
         self.dropout = nn.Dropout(dropout)
 
     def clamp_(self) -> None:
         """Brings the recurrent weights of every layer back into [-bound, bound]."""
-        for recurrence in self.recurrences:
-            recurrence.clamp_()
+        for module in self.modules():
+            if isinstance(module, IndRNNRecurrence):
+                module.clamp_()
 
     def forward(self, x: Tensor, h0: Tensor | None = None) -> tuple[Tensor, Tensor]:
         if x.dim() not in (2, 3) or x.shape[-1] != self.input_size:

@@ -16,9 +16,12 @@ __all__ = ["Kernel", "KernelError", "cuda", "host", "missing", "use_kernels"]
 def missing(device_type: str) -> str:
     """What is missing to run kernels on this type of device, and how to get it; empty if nothing is."""
     try:
-        {"cpu": host.compiler, "cuda": cuda.cupy}[device_type]()
-    except KeyError:
-        return f"there are no kernels for {device_type} tensors"
+        if device_type == "cpu":
+            host.compiler()
+        elif device_type == "cuda":
+            cuda.cupy()
+        else:
+            return f"there are no kernels for {device_type} tensors"
     except CompilerMissingError as error:
         return str(error)
     return ""

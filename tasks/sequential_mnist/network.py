@@ -67,6 +67,6 @@ class PixelNetwork(nn.Module):
             if isinstance(module, IndRNNRecurrence):
                 module.clamp_()
 
-    def projection_weights(self) -> list[nn.Parameter]:
+    def projection_weights(self) -> list[Tensor]:
         """The parameters that weight decay is for."""
         return [module.projection.weight for module in self.modules() if isinstance(module, PixelLayer)]

@@ -1,0 +1,35 @@
+"""Settings of every test: a compile cache of its own, quiet threads, and memory that is NaN until it is written."""
+
+import os
+import tempfile
+
+os.environ["OMP_WAIT_POLICY"] = "passive"  # waiting threads must not spin on a shared machine
+_cache = tempfile.TemporaryDirectory()
+os.environ["INDRNN_CUPY_CACHE_DIR"] = os.path.join(_cache.name, "kernels")
+os.environ.pop("INDRNN_CUPY_KERNELS", None)
+
+import pytest  # noqa: E402
+import torch  # noqa: E402
+
+torch.set_num_threads(2)
+
+
+@pytest.fixture(autouse=True)
+def poisoned_memory(monkeypatch):
+    """Fresh tensors hold NaN, so that an element which a kernel forgets to write fails its test."""
+
+    def poisoned(allocate):
+        def allocate_and_fill(*args, **kwargs):
+            tensor = allocate(*args, **kwargs)
+            return tensor.fill_(float("nan")) if tensor.is_floating_point() else tensor
+
+        return allocate_and_fill
+
+    monkeypatch.setattr(torch, "empty_like", poisoned(torch.empty_like))
+    monkeypatch.setattr(torch, "empty", poisoned(torch.empty))
+    monkeypatch.setattr(torch.Tensor, "new_empty", poisoned(torch.Tensor.new_empty))
+
+
+@pytest.fixture(autouse=True)
+def seeded():
+    torch.manual_seed(0)

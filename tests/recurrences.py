@@ -1,0 +1,67 @@
+"""The table of recurrences: every test that fits all of them runs over it. A new recurrence adds a row."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from indrnn_cupy import functional, reference
+from indrnn_cupy.ops import indrnn
+from indrnn_cupy.runtime import Kernel
+
+TOLERANCE = {torch.float32: 2e-6, torch.float64: 1e-14}  # of the largest value, for one step; see `close`
+
+
+@dataclass(frozen=True)
+class Recurrence:
+    name: str
+    options: dict[str, Any]  # of the cell, for the function
+    defines: tuple[str, ...]  # of the cell, for the kernels
+    kernels: tuple[Kernel, ...]
+    make_inputs: Callable[..., tuple[Tensor, ...]]  # (T, B, H, dtype): sequences, weights, states
+
+    def __str__(self) -> str:
+        return "-".join([self.name, *map(str, self.options.values())])
+
+    def function(self, *inputs: Tensor, **options: Any) -> tuple[Tensor, ...]:
+        return getattr(functional, self.name)(*inputs, **self.options, **options)
+
+    def reference(self, *inputs: Tensor, **options: Any) -> tuple[Tensor, ...]:
+        return getattr(reference, self.name)(*inputs, **self.options, **options)
+
+
+def _indrnn_inputs(T: int, B: int, H: int, dtype: torch.dtype) -> tuple[Tensor, ...]:
+    return torch.randn(T, B, H, dtype=dtype), torch.rand(H, dtype=dtype) * 2 - 1, torch.randn(B, H, dtype=dtype)
+
+
+RECURRENCES = [
+    Recurrence(
+        "indrnn",
+        {"activation": activation},
+        (f"ACTIVATION={activation.capitalize()}",),
+        (indrnn.FORWARD, indrnn.BACKWARD),
+        _indrnn_inputs,
+    )
+    for activation in reference.ACTIVATIONS
+]
+
+
+def with_gradients(function: Callable[..., Any], inputs: tuple[Tensor, ...], **options: Any) -> list[Tensor]:
+    """The outputs and the gradient of every input, for random gradients of all outputs."""
+    leaves = [t.detach().requires_grad_() for t in inputs]
+    outputs = function(*leaves, **options)
+    generator = torch.Generator().manual_seed(1)
+    cotangents = [torch.randn(o.shape, dtype=o.dtype, generator=generator).to(o.device) for o in outputs]
+    return [*outputs, *torch.autograd.grad(outputs, leaves, cotangents)]
+
+
+def assert_close(actual: list[Tensor], expected: list[Tensor]) -> None:
+    """Every tensor within a few roundings of its largest value; NaN fails."""
+    for number, (a, e) in enumerate(zip(actual, expected, strict=True)):
+        assert a.shape == e.shape and a.dtype == e.dtype
+        scale = e.abs().max().item() if e.numel() else 0.0
+        torch.testing.assert_close(
+            a, e, rtol=0, atol=TOLERANCE[e.dtype] * max(scale, 1), msg=f"tensor {number}: {{}}".format
+        )

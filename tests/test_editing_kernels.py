@@ -1,0 +1,110 @@
+"""Editing a kernel: what changes is compiled anew, what is wrong is said with file, line and name."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from indrnn_cupy import functional as F
+from indrnn_cupy import use_kernels
+from indrnn_cupy.runtime import source
+from indrnn_cupy.runtime.errors import KernelCompileError, KernelSignatureError, KernelSourceError
+
+
+@pytest.fixture
+def overlay(tmp_path):
+    """Makes a folder with edited copies of kernel files, in use for the test."""
+
+    def edit(**changes):
+        for stem, (old, new) in changes.items():
+            name = {"indrnn": "indrnn.cu"}.get(stem, f"{stem}.cuh")
+            text = (source.KERNELS / name).read_text()
+            assert old in text
+            (tmp_path / name).write_text(text.replace(old, new))
+        return tmp_path
+
+    yield edit
+    use_kernels(None)
+
+
+def run():
+    return F.indrnn(torch.tensor([[[1.0]], [[-2.0]]]), torch.tensor([0.5]))[0].flatten().tolist()
+
+
+LEAKY = ("return x <= 0 ? real(0) : x", "return x <= 0 ? real(0.25) * x : x")
+
+
+def test_changed_arithmetic_acts_at_once_and_ends_with_the_context(overlay):
+    assert run() == [1.0, 0.0]
+    with use_kernels(overlay(activation=LEAKY)):
+        assert run() == [1.0, -0.375]
+    assert run() == [1.0, 0.0]
+    use_kernels(overlay(activation=LEAKY))
+    assert run() == [1.0, -0.375]
+
+
+def test_changed_header_is_never_served_stale(overlay):
+    use_kernels(overlay(activation=LEAKY))
+    assert run() == [1.0, -0.375]
+    use_kernels(overlay(activation=(LEAKY[0], LEAKY[1].replace("0.25", "0.5"))))
+    assert run() == [1.0, -0.75]
+
+
+def test_overlay_of_the_environment_acts_in_the_next_process(overlay):
+    code = "import torch; from indrnn_cupy import functional as F; "
+    code += "print(F.indrnn(torch.tensor([[[1.0]], [[-2.0]]]), torch.tensor([0.5]))[0].flatten().tolist())"
+    for folder, expected in ((None, "[1.0, 0.0]"), (overlay(activation=LEAKY), "[1.0, -0.375]")):
+        environment = {**os.environ, **({"INDRNN_CUPY_KERNELS": str(folder)} if folder else {})}
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True)
+        assert done.stdout.strip() == expected
+
+
+def test_syntax_error_names_file_and_line(overlay):
+    text = (source.KERNELS / "indrnn.cu").read_text()
+    line = 1 + text[: text.index("weight, 0)")].count("\n")
+    use_kernels(overlay(indrnn=("weight, 0)", "weigth, 0)")))
+    with pytest.raises(KernelCompileError, match=rf"indrnn\.cu:{line}:.*error"):
+        run()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        (
+            "scalar* __restrict__ h0,\n    scalar*",
+            "scalar* __restrict__ start,\n    scalar*",
+            r"lacks `const scalar\* h0`",
+        ),
+        (", long long y_b)\n{", ")\n{", "it lacks `long long y_b`"),
+        ("long long y_b)\n{", "long long y_b, float leak)\n{", "nothing is passed for its `float leak`"),
+        ("const real* __restrict__ weight", "const double* __restrict__ weight", r"expected `const real\* weight`"),
+        ("long long T, long long B,", "long long B, long long T,", "in another order"),
+        ("indrnn_forward(", "indrnn_ahead(", "no `extern"),
+    ],
+)
+def test_parameters_that_do_not_fit_are_named(overlay, old, new, message):
+    use_kernels(overlay(indrnn=(old, new)))
+    with pytest.raises(KernelSignatureError, match=message):
+        run()
+
+
+def test_folders_that_cannot_serve_are_refused(tmp_path, monkeypatch):
+    with pytest.raises(KernelSourceError, match=r"no \.cu or \.cuh file in"):
+        use_kernels(tmp_path)
+    with pytest.raises(KernelSourceError, match=r"no \.cu or \.cuh file in"):
+        use_kernels(tmp_path / "missing")
+    monkeypatch.setattr(source, "_overlay", tmp_path / "missing")
+    with pytest.raises(KernelSourceError, match="does not exist"):
+        source.read("indrnn.cu")
+    monkeypatch.setattr(source, "_overlay", None)
+    with pytest.raises(KernelSourceError, match=r"no kernel file other\.cu"):
+        source.read("other.cu")
+
+
+def test_every_pointer_of_every_kernel_is_restrict():
+    for path in source.KERNELS.glob("*.cu"):
+        for declaration in path.read_text().split("__global__")[1:]:
+            parameters = declaration[: declaration.index(")")]
+            assert parameters.count("*") == parameters.count("* __restrict__") > 0

@@ -1,0 +1,52 @@
+"""The host compiler: which one is taken, and what happens without one."""
+
+import importlib.util
+import os
+import subprocess
+import sys
+
+import pytest
+
+CODE = """
+import torch, indrnn_cupy
+from indrnn_cupy import functional as F, reference
+x, u = torch.randn(5, 3, 7), torch.rand(7)
+for _ in range(2):
+    torch.testing.assert_close(F.indrnn(x, u)[0], reference.indrnn(x, u)[0])
+print("right")
+"""
+
+
+def run(cache, **environment):
+    full = {**os.environ, "INDRNN_CUPY_CACHE_DIR": str(cache), **environment}
+    return subprocess.run([sys.executable, "-c", CODE], capture_output=True, text=True, env=full)
+
+
+def test_without_a_compiler_the_answer_is_right_with_one_warning(tmp_path):
+    blocked = tmp_path / "ziglang"  # hides a real ziglang: a folder on PATH without the compilers does the rest
+    code = "import sys, importlib.util as u; f = u.find_spec\n"
+    code += "u.find_spec = lambda name, *a: None if name == 'ziglang' else f(name, *a)\n"
+    environment = {**os.environ, "PATH": str(blocked), "INDRNN_CUPY_CACHE_DIR": str(tmp_path / "cache")}
+    environment.pop("CXX", None)
+    done = subprocess.run([sys.executable, "-c", code + CODE], capture_output=True, text=True, env=environment)
+    assert done.stdout == "right\n", done.stderr
+    assert done.stderr.count("UserWarning") == 1 and "install g++ or clang++" in done.stderr
+
+
+def test_cxx_chooses_the_compiler(tmp_path):
+    assert run(tmp_path, CXX="g++ -O1").stdout == "right\n"
+
+
+@pytest.mark.parametrize(
+    ("cxx", "message"),
+    [("no-such-compiler", "CXX names the compiler 'no-such-compiler'"), ("false", "compiler false does not work")],
+)
+def test_wrong_cxx_is_an_error(tmp_path, cxx, message):
+    done = run(tmp_path, CXX=cxx)
+    assert "KernelCompileError" in done.stderr and message in done.stderr
+
+
+@pytest.mark.skipif(not importlib.util.find_spec("ziglang"), reason="ziglang is not installed")
+def test_compiler_from_pip(tmp_path):
+    done = run(tmp_path, CXX=f"{sys.executable} -m ziglang cc")
+    assert done.stdout == "right\n", done.stderr

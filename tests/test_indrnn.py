@@ -1,0 +1,120 @@
+"""IndRNN against independent oracles, its input checks, and its layers."""
+
+import pytest
+import torch
+
+import indrnn_cupy
+from indrnn_cupy import functional as F
+
+
+@pytest.mark.parametrize("activation", ["relu", "tanh"])
+@pytest.mark.parametrize("batch_first", [True, False])
+def test_equals_torch_rnn_with_a_diagonal_matrix(activation, batch_first):
+    T, B, H = 50, 4, 7
+    rnn = torch.nn.RNN(H, H, nonlinearity=activation, bias=False, batch_first=batch_first, dtype=torch.float64)
+    u = (torch.rand(H, dtype=torch.float64) * 2 - 1).requires_grad_()
+    with torch.no_grad():
+        rnn.weight_ih_l0.copy_(torch.eye(H))
+        rnn.weight_hh_l0.copy_(torch.diag(u))
+    x = torch.randn((B, T, H) if batch_first else (T, B, H), dtype=torch.float64)
+    h0 = torch.randn(B, H, dtype=torch.float64)
+    ours = [x.clone().requires_grad_(), u, h0.clone().requires_grad_()]
+    theirs = [x.clone().requires_grad_(), rnn.weight_hh_l0, h0.clone().requires_grad_()]
+    y, h_n = F.indrnn(*ours, activation=activation, batch_first=batch_first)
+    expected_y, expected_h_n = rnn(theirs[0], theirs[2].unsqueeze(0))
+    cotangents = [torch.randn(y.shape, dtype=torch.float64), torch.randn(h_n.shape, dtype=torch.float64)]
+    actual = [y, h_n, *torch.autograd.grad((y, h_n), ours, cotangents)]
+    grads = torch.autograd.grad((expected_y, expected_h_n.squeeze(0)), theirs, cotangents)
+    expected = [expected_y, expected_h_n.squeeze(0), grads[0], grads[1].diagonal(), grads[2]]
+    for a, e in zip(actual, expected, strict=True):
+        assert (a - e).abs().max() < 1e-12
+
+
+def test_identity_is_a_geometric_sum():
+    u = torch.tensor([0.5, -0.9, 1.0, 0.0], dtype=torch.float64)
+    y, _ = F.indrnn(torch.ones(30, 1, 4, dtype=torch.float64), u, activation="identity")
+    t = torch.arange(30, dtype=torch.float64).unsqueeze(1)
+    expected = torch.stack([sum(u**k for k in range(int(n) + 1)) for n in t])
+    torch.testing.assert_close(y.squeeze(1), expected, rtol=1e-14, atol=0)
+
+
+@pytest.mark.parametrize("name", ["tanh", "sigmoid"])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
+def test_activation_over_its_whole_range(name, dtype):
+    magnitudes = torch.logspace(-30, 2.5, 20001, dtype=torch.float64)
+    x = torch.cat([-magnitudes, torch.zeros(1), magnitudes]).to(dtype)
+    y, _ = F.indrnn(x.view(1, 1, -1), torch.zeros(len(x), dtype=dtype), activation=name)
+    exact = getattr(torch, name)(x.double())
+    if dtype == torch.float32:
+        rtol, atol = 2 * 2**-23, 2**-126  # 2 ulp; numbers below the smallest normal one may become 0
+    else:
+        rtol, atol = 4 * 2**-52, 2**-1022  # torch itself is off by one ulp
+    torch.testing.assert_close(y.flatten().double(), exact, rtol=rtol, atol=atol)
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        ({"x": torch.randn(4, 5)}, ValueError, r"x has shape \(4, 5\), expected three dimensions \(T, B, H\)"),
+        ({"x": [1.0]}, TypeError, "x is a list"),
+        ({"x": torch.zeros(4, 3, 5, dtype=torch.int64)}, TypeError, "x is torch.int64"),
+        ({"weight": torch.rand(6)}, ValueError, r"weight has shape \(6,\), expected \(5,\)"),
+        ({"weight": torch.rand(5).double()}, TypeError, "weight is torch.float64 but x is torch.float32"),
+        ({"weight": torch.rand(5, device="meta")}, ValueError, "weight is on meta but x is on cpu"),
+        ({"h0": torch.rand(1, 3, 5)}, ValueError, r"h0 has shape \(1, 3, 5\), expected \(3, 5\)"),
+        ({"activation": "gelu"}, ValueError, "'gelu', expected one of relu, tanh, sigmoid, identity"),
+    ],
+)
+def test_what_does_not_fit_is_said(change, error, message):
+    arguments = {"x": torch.randn(4, 3, 5), "weight": torch.rand(5), "h0": torch.rand(3, 5), **change}
+    with pytest.raises(error, match=message):
+        F.indrnn(**arguments)
+
+
+@pytest.mark.parametrize("batch_first", [True, False])
+@pytest.mark.parametrize("bias", [True, False])
+def test_layer_equals_stacked_torch_rnns(batch_first, bias):
+    ours = indrnn_cupy.IndRNN(3, 6, num_layers=2, activation="tanh", bias=bias, batch_first=batch_first).double()
+    theirs = torch.nn.RNN(3, 6, num_layers=2, bias=bias, batch_first=batch_first).double()
+    with torch.no_grad():
+        for i in range(2):
+            getattr(theirs, f"weight_ih_l{i}").copy_(ours.projections[i].weight)
+            getattr(theirs, f"weight_hh_l{i}").copy_(torch.diag(ours.recurrences[i].weight))
+            if bias:
+                getattr(theirs, f"bias_ih_l{i}").copy_(ours.projections[i].bias)
+                getattr(theirs, f"bias_hh_l{i}").zero_()
+    x, h0 = torch.randn(5, 4, 3).double(), torch.randn(2, 4 if not batch_first else 5, 6).double()
+    for a, e in zip(ours(x, h0), theirs(x, h0), strict=True):
+        torch.testing.assert_close(a, e, rtol=0, atol=1e-12)
+    for a, e in zip(ours(x[0]), theirs(x[0]), strict=True):  # one sequence without a batch
+        torch.testing.assert_close(a, e, rtol=0, atol=1e-12)
+
+
+def test_initial_weights_and_bound():
+    bound = 5 ** (1 / 784)
+    layer = indrnn_cupy.IndRNN(3, 1000, num_layers=2, bound=bound)
+    first, last = (r.weight for r in layer.recurrences)
+    assert first.min() >= 0 and first.min() < 0.01 and 0.99 < first.max() <= bound
+    assert last.min() >= 1 / bound and last.max() <= bound and last.std() > 0
+    with torch.no_grad():
+        first.fill_(2.0), last.fill_(-2.0)
+    layer.clamp_()
+    assert (first == first.new_tensor(bound)).all() and (last == -last.new_tensor(bound)).all()
+    free = indrnn_cupy.IndRNNRecurrence(1000).weight
+    assert free.min() >= 0 and free.max() <= 1
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: indrnn_cupy.IndRNN(3, 4, num_layers=0), "num_layers is 0"),
+        (lambda: indrnn_cupy.IndRNNRecurrence(4, bound=-1.0), "bound is -1.0"),
+        (lambda: indrnn_cupy.IndRNNRecurrence(4, long_memory=True), "long_memory needs a bound above 1"),
+        (lambda: indrnn_cupy.IndRNNRecurrence(4, activation="gelu"), "'gelu', expected one of"),
+        (lambda: indrnn_cupy.IndRNN(3, 4)(torch.randn(5, 2, 7)), r"x has shape \(5, 2, 7\)"),
+        (lambda: indrnn_cupy.IndRNN(3, 4)(torch.randn(5, 2, 3), torch.randn(2, 4)), r"h0 has shape \(2, 4\)"),
+    ],
+)
+def test_layers_say_what_does_not_fit(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()

@@ -1,0 +1,55 @@
+"""The ops as PyTorch sees them: derivatives, registration, the compiler, determinism."""
+
+import pytest
+import torch
+from recurrences import RECURRENCES, assert_close, with_gradients
+
+from indrnn_cupy.ops import indrnn
+
+
+@pytest.mark.parametrize("initial_state", [True, False], ids=["h0", "no h0"])
+@pytest.mark.parametrize("batch_first", [True, False])
+@pytest.mark.parametrize("recurrence", RECURRENCES, ids=str)
+def test_gradcheck(recurrence, batch_first, initial_state):
+    inputs = recurrence.make_inputs(4, 3, 5, torch.float64)
+    inputs = inputs if initial_state else inputs[:-1]
+    leaves = [t.transpose(0, 1) if t.dim() == 3 and batch_first else t for t in inputs]
+    leaves = [t.clone(memory_format=torch.contiguous_format).requires_grad_() for t in leaves]
+    assert torch.autograd.gradcheck(lambda *a: recurrence.function(*a, batch_first=batch_first), leaves)
+
+
+@pytest.mark.parametrize("layout", ["contiguous", "permuted", "sliced"])
+@pytest.mark.parametrize("activation", ["relu", "tanh"])
+def test_opcheck_indrnn(activation, layout):
+    x, u, h0 = torch.randn(4, 3, 5), torch.rand(5), torch.randn(3, 5)
+    if layout == "permuted":
+        x = torch.randn(3, 4, 5).transpose(0, 1)
+    if layout == "sliced":
+        x = torch.randn(4, 3, 9)[..., 2:7]
+    torch.library.opcheck(indrnn.forward_op, (x, u, h0, activation))
+    y, h_n = indrnn.forward_op(x, u, h0, activation)
+    torch.library.opcheck(indrnn.backward_op, (torch.randn_like(y), torch.randn_like(h_n), y, u, h0, activation))
+
+
+@pytest.mark.parametrize("backend", ["aot_eager", "inductor"])
+@pytest.mark.parametrize("recurrence", RECURRENCES[:2], ids=str)
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # torch's compiler itself
+def test_compiles_as_one_graph(recurrence, backend):
+    torch._dynamo.reset()
+
+    def model(x, *rest):
+        y, h = recurrence.function(2 * x, *rest)
+        return y.sin(), h
+
+    compiled = torch.compile(model, fullgraph=True, backend=backend)
+    for shape in [(4, 3, 5), (7, 2, 5)]:
+        inputs = recurrence.make_inputs(*shape, torch.float32)
+        assert_close(with_gradients(compiled, inputs), with_gradients(model, inputs))
+
+
+@pytest.mark.parametrize("recurrence", RECURRENCES, ids=str)
+def test_second_derivative_is_refused(recurrence):
+    leaves = [t.requires_grad_() for t in recurrence.make_inputs(3, 2, 4, torch.float64)]
+    (grad,) = torch.autograd.grad(recurrence.function(*leaves)[0].square().sum(), leaves[:1], create_graph=True)
+    with pytest.raises(RuntimeError, match="once_differentiable"):
+        grad.sum().backward()
