@@ -36,25 +36,31 @@ def dense(sequence: torch.Tensor) -> torch.Tensor:
 
 def launch(kernel: Kernel, sequence: torch.Tensor, cell: tuple[str, ...], *arguments: torch.Tensor | int) -> None:
     """Runs a kernel over a sequence that is not empty; `cell` are the defines that choose the cell's mathematics."""
+    (launch_on_gpu if sequence.is_cuda else launch_on_host)(kernel, sequence, cell, arguments)
+
+
+def launch_on_gpu(kernel: Kernel, sequence: torch.Tensor, cell: tuple[str, ...], arguments: tuple) -> None:
     B, H = sequence.shape[1:]
-    if sequence.is_cuda:
-        grid = (B, math.ceil(H / THREADS))
-        cuda.launch(kernel, _gpu_defines(sequence.dtype) + cell, grid, THREADS, arguments, sequence.device)
-    else:
-        stream = sequence.numel() * sequence.element_size() > STREAM_BYTES
-        threads = torch.get_num_threads() if sequence.numel() > SMALL else 1
-        host.launch(kernel, _host_defines(sequence.dtype, stream) + cell, host_grid(B, H, threads), threads, arguments)
+    grid = (B, math.ceil(H / THREADS))
+    cuda.launch(kernel, gpu_defines(sequence.dtype) + cell, grid, THREADS, arguments, sequence.device)
+
+
+def launch_on_host(kernel: Kernel, sequence: torch.Tensor, cell: tuple[str, ...], arguments: tuple) -> None:
+    B, H = sequence.shape[1:]
+    threads = torch.get_num_threads() if sequence.numel() > SMALL else 1
+    stream = sequence.numel() * sequence.element_size() > STREAM_BYTES
+    host.launch(kernel, host_defines(sequence.dtype, stream) + cell, host_grid(B, H, threads), threads, arguments)
 
 
 @cache
-def _gpu_defines(dtype: torch.dtype) -> tuple[str, ...]:
+def gpu_defines(dtype: torch.dtype) -> tuple[str, ...]:
     scalar, real = TYPES[dtype]
     prefetch = 32 if real == "float" else 16  # as many as fit the registers without a spill
     return f"SCALAR={scalar}", f"REAL={real}", "LANES=1", f"THREADS={THREADS}", f"PREFETCH={prefetch}"
 
 
 @cache
-def _host_defines(dtype: torch.dtype, stream: bool) -> tuple[str, ...]:
+def host_defines(dtype: torch.dtype, stream: bool) -> tuple[str, ...]:
     scalar, real = TYPES[dtype]
     return f"SCALAR={scalar}", f"REAL={real}", f"LANES={LANES}", f"TILE={TILE}", f"STREAM={stream:d}"
 

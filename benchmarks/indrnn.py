@@ -1,0 +1,74 @@
+"""IndRNN on a CPU: the kernels against a copy of the same bytes, the op against a loop of PyTorch operations.
+
+OMP_WAIT_POLICY=passive python -m benchmarks.indrnn
+"""
+
+import torch
+from torch import Tensor
+
+from indrnn_cupy import functional as F
+from indrnn_cupy.ops import indrnn
+from indrnn_cupy.ops.recurrence import launch
+
+from .timing import medians
+
+
+def line(name: str, seconds: float, unit_seconds: float, unit: str) -> None:
+    print(f"  {name:<30}{1e3 * seconds:9.2f} ms {seconds / unit_seconds:8.2f} {unit}")
+
+
+def loop(x: Tensor, u: Tensor) -> Tensor:
+    """What one would write without a kernel; `unbind` spares the quadratic backward of x[t]."""
+    h = torch.zeros_like(x[0])
+    states = []
+    for x_t in x.unbind(0):
+        h = torch.relu(torch.addcmul(x_t, u, h))
+        states.append(h)
+    return torch.stack(states)
+
+
+def against_copy(T: int, B: int, H: int, repeats: int) -> None:
+    """The kernels alone, into memory that is there already, as `copy_` has it."""
+    x, y, grad_y, grad_x = (torch.randn(T, B, H) for _ in range(4))
+    u, h0, h_n, rows, grad_h0 = torch.rand(H), *torch.zeros(4, B, H).unbind()
+    strides = x.stride()[:2]
+    relu = ("ACTIVATION=Relu",)
+    forward = (x, u, h0, y, h_n, *x.shape, *strides * 2)
+    backward = (grad_y, h_n, y, u, h0, grad_x, rows, grad_h0, *x.shape, *strides * 3)
+    seconds = medians(
+        {
+            "copy_": lambda: grad_x.copy_(x),
+            "forward": lambda: launch(indrnn.FORWARD, x, relu, *forward),
+            "backward": lambda: launch(indrnn.BACKWARD, x, relu, *backward),
+            "clone": x.clone,
+            "F.indrnn": lambda: F.indrnn(x, u),
+        },
+        repeats,
+    )
+    print(f"\n({T}, {B}, {H}) float32, {x.numel() * 4 / 1e6:.0f} MB a tensor")
+    line("copy_", seconds["copy_"], seconds["copy_"], "copies")
+    line("forward kernel, 2 streams", seconds["forward"], seconds["copy_"], "copies")
+    line("backward kernel, 3 streams", seconds["backward"], seconds["copy_"], "copies")
+    line("clone, into fresh memory", seconds["clone"], seconds["clone"], "clones")
+    line("F.indrnn, into fresh memory", seconds["F.indrnn"], seconds["clone"], "clones")
+
+
+def against_loop(T: int, B: int, H: int, repeats: int) -> None:
+    """Forward and backward of the whole op against the loop."""
+    x, u, gradient = torch.randn(T, B, H).requires_grad_(), torch.rand(H).requires_grad_(), torch.randn(T, B, H)
+
+    def both(y: Tensor) -> None:
+        torch.autograd.grad(y, (x, u), gradient)
+
+    seconds = medians({"op": lambda: both(F.indrnn(x, u)[0]), "loop": lambda: both(loop(x, u))}, repeats)
+    print(f"\n({T}, {B}, {H}) float32, forward and backward")
+    line("F.indrnn", seconds["op"], seconds["op"], "ops")
+    line("loop over unbind(x)", seconds["loop"], seconds["op"], "ops")
+
+
+if __name__ == "__main__":
+    torch.manual_seed(0)
+    print(f"torch {torch.__version__}, {torch.get_num_threads()} threads")
+    against_copy(784, 128, 512, repeats=9)
+    against_copy(784, 32, 128, repeats=41)
+    against_loop(784, 32, 128, repeats=21)

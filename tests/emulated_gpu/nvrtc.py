@@ -1,0 +1,40 @@
+"""Compiles CUDA C++ with the NVRTC that CuPy brings: no driver and no GPU needed."""
+
+import functools
+import importlib.util
+from pathlib import Path
+
+from cupy.cuda import nvrtc
+from cupy.cuda.compiler import CompileException
+
+nvrtc.getVersion()  # loads the library, for which the real module `cupy` must still be in place
+
+
+@functools.cache
+def compile(source: str, arch: str = "compute_90", options: tuple[str, ...] = ()) -> tuple[str | bytes, str]:
+    """PTX text for `compute_90`, machine code for `sm_90`, and the compiler's log.
+
+    The options that CuPy adds at a launch, where they change the code, are added here too. Raises CuPy's exception.
+    """
+    defaults = [] if any(option.startswith(("-std", "--std")) for option in options) else ["--std=c++17"]
+    given = [f"--gpu-architecture={arch}", *header_options(), *options, *defaults, "-ftz=true"]
+    program = nvrtc.createProgram(source, "kernel.cu", (), ())
+    try:
+        nvrtc.compileProgram(program, given)
+        log = nvrtc.getProgramLog(program)
+        if arch.startswith("sm_"):
+            return nvrtc.getCUBIN(program) + b"\0", log  # CuPy cuts off the last byte as if it ended a string
+        return nvrtc.getPTX(program).decode(), log
+    except nvrtc.NVRTCError:
+        raise CompileException(nvrtc.getProgramLog(program), source, "kernel.cu", tuple(given)) from None
+    finally:
+        nvrtc.destroyProgram(program)
+
+
+@functools.cache
+def header_options() -> tuple[str, ...]:
+    """The folder of cuda_fp16.h and cuda_bf16.h, from the wheel of the CUDA runtime."""
+    wheels = importlib.util.find_spec("nvidia")
+    roots = (wheels and wheels.submodule_search_locations) or []
+    headers = [header for root in roots for header in sorted(Path(root).glob("*/include/cuda_fp16.h"))]
+    return tuple(f"-I{header.parent}" for header in headers[:1])

@@ -1,0 +1,126 @@
+"""A stand-in for the few names of CuPy that launch a raw kernel, with the emulated GPU behind them.
+
+As strict as CuPy where CuPy is strict, and as strict as one would wish where it is not: see arguments.py.
+"""
+
+import sys
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from types import ModuleType
+from typing import Any, ClassVar, NamedTuple
+
+import cupy as real_cupy
+import numpy as np
+
+from .machine import run
+from .nvrtc import compile
+from .ptx import parse
+
+SCALAR_TYPES = ["bool_", "float16", "float32", "float64"]
+SCALAR_TYPES += [f"{kind}{bits}" for kind in ("int", "uint") for bits in (8, 16, 32, 64)]
+
+
+class LaunchRecord(NamedTuple):
+    """What one launch was asked to do, and what the emulated GPU counted."""
+
+    name: str
+    grid: tuple[int, ...]
+    block: tuple[int, ...]
+    stats: Counter[str]
+    shared_mem: int
+    stream: int
+
+
+launches: list[LaunchRecord] = []
+
+
+class ndarray(np.ndarray):
+    """An array on the emulated device: a NumPy array is refused as an argument, as by CuPy."""
+
+
+def from_dlpack(tensor: Any) -> ndarray:
+    return np.from_dlpack(tensor).view(ndarray)
+
+
+class Stream:
+    """A stream, of which only the address matters; as a context manager it is that of the launches inside."""
+
+    entered: ClassVar[list["Stream"]] = []
+
+    def __init__(self, ptr: int = 0) -> None:
+        self.ptr = ptr
+
+    @classmethod
+    def from_external(cls, stream: Any) -> "Stream":
+        _, ptr = stream.__cuda_stream__()
+        return cls(ptr)
+
+    def __enter__(self) -> "Stream":
+        self.entered.append(self)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.entered.pop()
+
+
+class RawModule:
+    """Source code, compiled when the first of its kernels is asked for."""
+
+    def __init__(
+        self,
+        *,
+        code: str,
+        options: tuple[str, ...] = (),
+        backend: str = "nvrtc",
+        name_expressions: Sequence[str] | None = None,
+    ) -> None:
+        if backend != "nvrtc" or name_expressions:
+            raise NotImplementedError("only kernels with plain names, compiled by NVRTC")
+        self.code, self.options = code, tuple(options)
+
+    def get_function(self, name: str) -> "Function":
+        ptx, _ = compile(self.code, options=self.options)
+        return Function(str(ptx), name)
+
+
+class Function:
+    """A kernel that can be launched."""
+
+    def __init__(self, ptx: str, name: str) -> None:
+        if name not in parse(ptx):
+            raise AttributeError(f"no kernel {name}; there are {', '.join(parse(ptx))}")
+        self.ptx, self.name = ptx, name
+
+    def __call__(
+        self,
+        grid: Sequence[int],
+        block: Sequence[int],
+        args: Sequence[Any],
+        *,
+        shared_mem: int = 0,
+        stream: Stream | None = None,
+    ) -> None:
+        if any(isinstance(value, np.ndarray) and not isinstance(value, ndarray) for value in args):
+            raise TypeError("a NumPy array cannot be an argument of a kernel")
+        used = stream or (Stream.entered or [Stream()])[-1]
+        grid = [max(1, size) for size in grid]  # as CuPy does
+        stats = run(self.ptx, self.name, args, grid, block, shared_mem)
+        launches.append(LaunchRecord(self.name, tuple(grid), tuple(block), stats, shared_mem, used.ptr))
+
+
+@contextmanager
+def installed() -> Iterator[list[LaunchRecord]]:
+    """Puts the stand-in where `import cupy` finds it; yields the list to which each launch is added."""
+    cupy, cuda = ModuleType("cupy"), ModuleType("cupy.cuda")
+    vars(cuda).update(Stream=Stream, compiler=real_cupy.cuda.compiler, nvrtc=real_cupy.cuda.nvrtc)
+    vars(cupy).update(cuda=cuda, ndarray=ndarray, from_dlpack=from_dlpack, RawModule=RawModule)
+    vars(cupy).update({name: getattr(np, name) for name in SCALAR_TYPES}, __version__=real_cupy.__version__)
+    stand_in = {"cupy": cupy, "cupy.cuda": cuda}
+    real = {name: sys.modules[name] for name in stand_in}
+    launches.clear()
+    sys.modules.update(stand_in)
+    try:
+        yield launches
+    finally:
+        sys.modules.update(real)

@@ -1,0 +1,48 @@
+"""The wheel and the source archive carry the kernels, and an installed package finds them."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+BUILD = (
+    "import sys; from setuptools import build_meta as b; print(b.build_wheel(sys.argv[1])); b.build_sdist(sys.argv[1])"
+)
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    """A folder with the wheel and the source archive, built from a copy of the tracked folders."""
+    tree, output = tmp_path_factory.mktemp("tree"), tmp_path_factory.mktemp("dist")
+    for name in ("indrnn_cupy", "kernels"):
+        shutil.copytree(ROOT / name, tree / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("setup.cfg", "pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, tree)
+    subprocess.run([sys.executable, "-W", "ignore", "-c", BUILD, output], cwd=tree, check=True, capture_output=True)
+    return output
+
+
+def test_archives_carry_every_kernel(built):
+    kernels = {p.name for p in (ROOT / "kernels").iterdir()}
+    (wheel,), (sdist,) = built.glob("*.whl"), built.glob("*.tar.gz")
+    in_wheel = {Path(n).name for n in zipfile.ZipFile(wheel).namelist() if n.startswith("indrnn_cupy/kernels/")}
+    in_sdist = {Path(n).name for n in tarfile.open(sdist).getnames() if "/kernels/" in n}
+    assert in_wheel == in_sdist == kernels
+
+
+def test_installed_package_runs_from_another_folder(built, tmp_path):
+    (wheel,) = built.glob("*.whl")
+    zipfile.ZipFile(wheel).extractall(tmp_path / "site")
+    code = "import torch, indrnn_cupy; from indrnn_cupy.runtime import source; print(source.KERNELS); "
+    code += "print(indrnn_cupy.functional.indrnn(torch.ones(3, 1, 1), torch.ones(1))[1].item())"
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path / "site")}
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True
+    )
+    assert done.stdout.splitlines() == [str(tmp_path / "site" / "indrnn_cupy" / "kernels"), "3.0"], done.stderr

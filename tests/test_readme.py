@@ -1,0 +1,44 @@
+"""What the README shows is run as it stands."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text()
+
+
+def block(language: str, containing: str) -> str:
+    (found,) = (b for b in re.findall(rf"```{language}\n(.*?)```", README, flags=re.S) if containing in b)
+    return found
+
+
+def test_example_of_use():
+    names: dict = {}
+    exec(block("python", "F.indrnn"), names)
+    assert names["y"].shape == (784, 32, 256) and names["h_n"].shape == (2, 32, 256)
+
+
+def test_editing_a_kernel(tmp_path):
+    (tmp_path / "kernels").symlink_to(ROOT / "kernels")
+    python = str(Path(sys.executable).parent)
+    environment = {**os.environ, "PATH": f"{python}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT)}
+    commands = "set -e\n" + block("sh", "my_kernels")
+    done = subprocess.run(["bash", "-c", commands], cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert done.stdout.strip() and f"prints `{done.stdout.strip()}`" in README, done.stderr
+
+
+@pytest.mark.parametrize(
+    "path", sorted(set(re.findall(r"`((?:kernels|indrnn_cupy|tasks|benchmarks|tests)/[\w/.]*)`", README)))
+)
+def test_named_paths_exist(path):
+    assert (ROOT / path).exists()
+
+
+def test_every_command_of_a_module_starts():
+    for module in re.findall(r"python -m ([\w.]+)", README):
+        assert (ROOT / (module.replace(".", "/") + ".py")).is_file()
