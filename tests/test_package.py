@@ -11,9 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-BUILD = (
-    "import sys; from setuptools import build_meta as b; print(b.build_wheel(sys.argv[1])); b.build_sdist(sys.argv[1])"
-)
+BUILD = "import sys; from setuptools import build_meta as b; o = sys.argv[1]; b.build_wheel(o); b.build_sdist(o)"
 
 
 @pytest.fixture(scope="module")
@@ -31,9 +29,10 @@ def built(tmp_path_factory):
 def test_archives_carry_every_kernel(built):
     kernels = {p.name for p in (ROOT / "kernels").iterdir()}
     (wheel,), (sdist,) = built.glob("*.whl"), built.glob("*.tar.gz")
-    in_wheel = {Path(n).name for n in zipfile.ZipFile(wheel).namelist() if n.startswith("indrnn_cupy/kernels/")}
-    in_sdist = {Path(n).name for n in tarfile.open(sdist).getnames() if "/kernels/" in n}
-    assert in_wheel == in_sdist == kernels
+    with zipfile.ZipFile(wheel) as archive:
+        assert {Path(n).name for n in archive.namelist() if n.startswith("indrnn_cupy/kernels/")} == kernels
+    with tarfile.open(sdist) as archive:
+        assert {Path(n).name for n in archive.getnames() if "/kernels/" in n} == kernels
 
 
 def test_installed_package_runs_from_another_folder(built, tmp_path):
