@@ -62,26 +62,39 @@ template <class To, class From> INLINE To bit_cast(From from) {
     return to;
 }
 
-// Writes one SIMD tile. With STREAM a full, aligned tile goes around the cache: an ordinary store first reads the line
-// that it overwrites, a third of all traffic where the output does not fit the cache.
-INLINE void store_tile(scalar* to, const scalar (&values)[LANES], int width) {
-#if STREAM && defined(__SSE2__)
+// The widest store that goes around the cache.
+#if STREAM
 #if defined(__AVX512F__)
-    typedef float vector __attribute__((vector_size(64)));
-#define STREAM_VECTOR(p, v) __builtin_ia32_movntps512(p, v)
+typedef float StreamVector __attribute__((vector_size(64)));
 #elif defined(__AVX__)
-    typedef float vector __attribute__((vector_size(32)));
-#define STREAM_VECTOR(p, v) __builtin_ia32_movntps256(p, v)
+typedef float StreamVector __attribute__((vector_size(32)));
 #else
-    typedef float vector __attribute__((vector_size(16)));
-#define STREAM_VECTOR(p, v) __builtin_ia32_movntps(p, v)
+typedef float StreamVector __attribute__((vector_size(16)));
 #endif
-    constexpr int PER_VECTOR = sizeof(vector) / sizeof(scalar);
-    if (width == LANES && bit_cast<unsigned long long>(to) % sizeof(vector) == 0) {
-        UNROLL (int v = 0; v < LANES; v += PER_VECTOR) {
-            vector bits;
-            COPY_BYTES(&bits, values + v, sizeof bits);
-            STREAM_VECTOR((float*)(to + v), bits);
+INLINE void stream(StreamVector* to, StreamVector value) {
+#if defined(__clang__)
+    __builtin_nontemporal_store(value, to);
+#elif defined(__AVX512F__)
+    __builtin_ia32_movntps512((float*)to, value);
+#elif defined(__AVX__)
+    __builtin_ia32_movntps256((float*)to, value);
+#elif defined(__SSE__)
+    __builtin_ia32_movntps((float*)to, value);
+#else
+    *to = value;
+#endif
+}
+#endif
+
+// Writes side by side what LANES lanes give. With STREAM a full, aligned run goes around the cache: an ordinary store
+// first reads the line that it overwrites, a third of all traffic where the output does not fit the cache.
+INLINE void store_lanes(scalar* to, const scalar (&values)[LANES], int width) {
+#if STREAM
+    if (width == LANES && bit_cast<unsigned long long>(to) % sizeof(StreamVector) == 0) {
+        UNROLL (int i = 0; i < int(LANES * sizeof(scalar) / sizeof(StreamVector)); ++i) {
+            StreamVector value;
+            COPY_BYTES(&value, (const char*)values + i * sizeof value, sizeof value);
+            stream((StreamVector*)to + i, value);
         }
         return;
     }

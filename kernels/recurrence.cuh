@@ -54,14 +54,14 @@ class Tile {
 
     template <int I, int O, class Step>
     static INLINE void run(int lane, int width, const scalar* const (&from)[I], scalar* const (&to)[O], Step& step) {
-        scalar tile[O][LANES];
+        scalar results[O][LANES];
         EACH_LANE(v, width) {
             real in[I], out[O];
             UNROLL (int s = 0; s < I; ++s) in[s] = from[s][v];
             step(lane + v, in, out);
-            UNROLL (int s = 0; s < O; ++s) tile[s][v] = out[s];
+            UNROLL (int s = 0; s < O; ++s) results[s][v] = out[s];
         }
-        UNROLL (int s = 0; s < O; ++s) store_tile(to[s], tile[s], width);
+        UNROLL (int s = 0; s < O; ++s) store_lanes(to[s], results[s], width);
     }
 
   public:

@@ -1,17 +1,20 @@
 """The host compiler: which one is taken, and what happens without one."""
 
 import importlib.util
+import math
 import os
 import subprocess
 import sys
 
 import pytest
 
+from indrnn_cupy.ops.recurrence import LANES, TILE, host_grid
+
 CODE = """
 import torch, indrnn_cupy
 from indrnn_cupy import functional as F, reference
-x, u = torch.randn(5, 3, 7), torch.rand(7)
-for _ in range(2):
+for size in (7, 300_000):  # the larger one is written around the cache
+    x, u = torch.randn(5, 3, size), torch.rand(size)
     torch.testing.assert_close(F.indrnn(x, u)[0], reference.indrnn(x, u)[0])
 print("right")
 """
@@ -50,3 +53,12 @@ def test_wrong_cxx_is_an_error(tmp_path, cxx, message):
 def test_compiler_from_pip(tmp_path):
     done = run(tmp_path, CXX=f"{sys.executable} -m ziglang cc")
     assert done.stdout == "right\n", done.stderr
+
+
+def test_no_thread_owns_more_lanes_than_a_tile():
+    for batch in (1, 2, 3, 5, 16, 33, 100, 1000):
+        for hidden in (1, 63, 64, 130, 1000, 2048, 2049, 4160, 8200):
+            for threads in (1, 2, 7, 64):
+                row_blocks, unit_blocks = host_grid(batch, hidden, threads)
+                units = math.ceil(math.ceil(hidden / unit_blocks) / LANES) * LANES  # as the kernel divides them
+                assert 1 <= row_blocks <= batch and math.ceil(batch / row_blocks) * units <= TILE
