@@ -19,9 +19,7 @@ template <class Pointer> struct Sequence {
     long long step, stride;
     Pointer last;  // (B, H): read in place of the last step, if not null
 
-    INLINE Pointer at(long long k, long long steps, long long row, long long H) const {
-        return last && k == steps - 1 ? last + row * H : first + k * step + row * stride;
-    }
+    INLINE Pointer at(long long k, long long row) const { return first + k * step + row * stride; }
 };
 template <class Pointer> INLINE Sequence<Pointer> forward(Pointer p, long long stride_t, long long stride_b) {
     return {p, stride_t, stride_b, nullptr};
@@ -97,27 +95,36 @@ class Tile {
     // Walks all sequences together, a step at a time: step(lane, in, out) gets one number of each input and sets one
     // of each output.
     template <int I, int O, class Step>
-    INLINE void walk(long long steps, const Sequence<const scalar*> (&in)[I], const Sequence<scalar*> (&out)[O], Step step) const {
+    INLINE void walk(long long steps, const Sequence<const scalar*> (&in)[I], const Sequence<scalar*> (&out)[O],
+                     Step step) const {
 #ifdef __CUDACC_RTC__
-        // Two buffers: the loads of the next DEPTH steps are under way while the current ones are worked on.
+        // Two buffers: the loads of the next DEPTH steps are under way while the current ones are worked on. Pointers
+        // that step along cost far fewer registers than an address worked out for each load.
         constexpr int DEPTH = PREFETCH / I;
         typedef scalar Buffer[DEPTH][I][LANES];
         Buffer even, odd;
         each_run([&](int lane, long long row, long long unit, int width) {
+            const scalar* from[I];
+            scalar* to[O];
+            UNROLL (int s = 0; s < I; ++s) from[s] = in[s].at(0, row) + unit;
+            UNROLL (int s = 0; s < O; ++s) to[s] = out[s].at(0, row) + unit;
+            auto steps_left = [&](long long k) { return steps - k > DEPTH ? DEPTH + 1 : int(steps - k); };
             auto load = [&](Buffer& buffer, long long k) {
+                const int left = steps_left(k);
                 UNROLL (int d = 0; d < DEPTH; ++d)
                     UNROLL (int s = 0; s < I; ++s) {
-                        const scalar* p = in[s].at(k + d, steps, row, H) + unit;
-                        EACH_LANE(v, width) if (k + d < steps) buffer[d][s][v] = p[v * THREADS];
+                        const scalar* p = in[s].last && d == left - 1 ? in[s].last + row * H + unit : from[s];
+                        EACH_LANE(v, width) if (d < left) buffer[d][s][v] = p[v * THREADS];
+                        from[s] += in[s].step;
                     }
             };
             auto work = [&](Buffer& buffer, long long k) {
+                const int left = steps_left(k);
                 UNROLL (int d = 0; d < DEPTH; ++d) {
-                    const scalar* from[I];
-                    scalar* to[O];
-                    UNROLL (int s = 0; s < I; ++s) from[s] = buffer[d][s];
-                    UNROLL (int s = 0; s < O; ++s) to[s] = out[s].at(k + d, steps, row, H) + unit;
-                    if (k + d < steps) run(lane, width, from, to, step);
+                    const scalar* values[I];
+                    UNROLL (int s = 0; s < I; ++s) values[s] = buffer[d][s];
+                    if (d < left) run(lane, width, values, to, step);
+                    UNROLL (int s = 0; s < O; ++s) to[s] += out[s].step;
                 }
             };
             load(even, 0);
@@ -133,8 +140,9 @@ class Tile {
             each_run([&](int lane, long long row, long long unit, int width) {
                 const scalar* from[I];
                 scalar* to[O];
-                UNROLL (int s = 0; s < I; ++s) from[s] = in[s].at(k, steps, row, H) + unit;
-                UNROLL (int s = 0; s < O; ++s) to[s] = out[s].at(k, steps, row, H) + unit;
+                UNROLL (int s = 0; s < I; ++s)
+                    from[s] = (in[s].last && k == steps - 1 ? in[s].last + row * H : in[s].at(k, row)) + unit;
+                UNROLL (int s = 0; s < O; ++s) to[s] = out[s].at(k, row) + unit;
                 run(lane, width, from, to, step);
             });
 #endif

@@ -3,6 +3,7 @@
 import csv
 import gzip
 import json
+import math
 import re
 import struct
 
@@ -12,7 +13,7 @@ import torch
 from tasks.run_folder import RunFolder
 from tasks.sequential_mnist import train as task
 from tasks.sequential_mnist.data import DataError, embedded, idx_folder
-from tasks.sequential_mnist.network import PixelNetwork, SequenceBatchNorm, SequenceDropout
+from tasks.sequential_mnist.network import PixelNetwork, SequenceBatchNorm, SequenceDropout, spread_memory_
 
 
 def idx(*shape, content=None, magic=None):
@@ -97,12 +98,12 @@ def test_trains_and_writes_its_folder(tmp_path, capsys):
     assert re.search(rf"test accuracy \d+\.\d\d % of 10 digits, \d\.\d minutes, {folder}/\n$", capsys.readouterr().out)
     assert {p.name for p in folder.iterdir()} == {"config.json", "metrics.csv", "curves.png", "best.pt", "last.pt"}
     assert json.loads((folder / "config.json").read_text())["seed"] == 3
-    rows = list(csv.DictReader((folder / "metrics.csv").open()))
+    rows = list(csv.DictReader((folder / "metrics.csv").read_text().splitlines()))
     assert [float(row["step"]) for row in rows] == [4, 8] and all(float(r["train_loss"]) > 0 for r in rows)
     checkpoint = torch.load(folder / "last.pt", weights_only=True)
     order = checkpoint["order"]
     assert order.sort().values.tolist() == list(range(784)) and order.tolist() != list(range(784))
-    PixelNetwork(8, 2, 10, 0.1, 1.0).load_state_dict(checkpoint["model"])
+    PixelNetwork(8, 2, 0.1, 1.01).load_state_dict(checkpoint["model"])
 
 
 def test_same_seed_same_weights(tmp_path):
@@ -147,3 +148,11 @@ def test_batch_norm_is_over_time_and_batch():
     y = SequenceBatchNorm(6)(torch.randn(20, 5, 6) * 3 + 2)
     torch.testing.assert_close(y.mean((0, 1)), torch.zeros(6), rtol=0, atol=1e-6)
     torch.testing.assert_close(y.var((0, 1), correction=0), torch.ones(6), rtol=0, atol=1e-4)
+
+
+def test_memories_are_spread_evenly_in_their_logarithm():
+    u = torch.empty(20_000)
+    spread_memory_(u, 784)
+    memory = -1 / u.log()
+    shares = torch.histc(memory.log(), bins=5, min=0, max=math.log(784)) / len(u)
+    torch.testing.assert_close(shares, torch.full((5,), 0.2), rtol=0, atol=0.02)

