@@ -10,12 +10,14 @@ template <class T> struct Constants;
 template <> struct Constants<float> {
     typedef unsigned bits;
     static constexpr int MANTISSA = 23, DEGREE = 7;
-    static constexpr float SHIFT = 0x1.8p23f, LOG2E = 0x1.715476p0f, LN2 = 0x1.62e43p-1f, LN2_REST = -0x1.05c61p-29f, LOWEST = -87.3f;
+    static constexpr float SHIFT = 0x1.8p23f, LOG2E = 0x1.715476p0f, LN2 = 0x1.62e43p-1f, LN2_REST = -0x1.05c61p-29f;
+    static constexpr float LOWEST = -87.3f;  // e^LOWEST is a normal number, just
 };
 template <> struct Constants<double> {
     typedef unsigned long long bits;
     static constexpr int MANTISSA = 52, DEGREE = 13;
-    static constexpr double SHIFT = 0x1.8p52, LOG2E = 0x1.71547652b82fep0, LN2 = 0x1.62e42fefa39efp-1, LN2_REST = 0x1.abc9e3b39803fp-56, LOWEST = -708.3;
+    static constexpr double SHIFT = 0x1.8p52, LOG2E = 0x1.71547652b82fep0, LN2 = 0x1.62e42fefa39efp-1;
+    static constexpr double LN2_REST = 0x1.abc9e3b39803fp-56, LOWEST = -708.3;
 };
 
 // 1 + r/2! + r^2/3! + ... up to r^(n-1)/n!, begun at the far end with sum = 0.

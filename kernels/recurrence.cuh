@@ -21,10 +21,12 @@ template <class Pointer> struct Sequence {
 
     INLINE Pointer at(long long k, long long row) const { return first + k * step + row * stride; }
 };
-template <class Pointer> INLINE Sequence<Pointer> forward(Pointer p, long long stride_t, long long stride_b) {
+template <class Pointer>
+INLINE Sequence<Pointer> forward(Pointer p, long long stride_t, long long stride_b) {
     return {p, stride_t, stride_b, nullptr};
 }
-template <class Pointer> INLINE Sequence<Pointer> backward(Pointer p, long long stride_t, long long stride_b, long long T) {
+template <class Pointer>
+INLINE Sequence<Pointer> backward(Pointer p, long long stride_t, long long stride_b, long long T) {
     return {p + (T - 1) * stride_t, -stride_t, stride_b, nullptr};
 }
 // What stood before each step of y, walked backward: y one step earlier, and h0 before the first.
