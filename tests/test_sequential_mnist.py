@@ -86,7 +86,7 @@ def test_damaged_gz_and_empty_sets_are_named(tmp_path):
     with pytest.raises(DataError, match="cannot read"):
         idx_folder(write(tmp_path / "a", files))
     files = {**good_files(), "t10k-images-idx3-ubyte": idx(0, 28, 28), "t10k-labels-idx1-ubyte": idx(0)}
-    with pytest.raises(DataError, match="no image"):
+    with pytest.raises(DataError, match="holds 0 images, too few"):
         idx_folder(write(tmp_path / "b", files))
 
 
@@ -116,7 +116,18 @@ def test_same_seed_same_weights(tmp_path):
     assert all(torch.equal(weights[0][k], weights[1][k]) for k in weights[0])
 
 
-@pytest.mark.parametrize("arguments", [["--data-dir", "/nowhere"], ["--name", "taken", "--max-steps", "1"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--data-dir", "/nowhere"],
+        ["--name", "taken", "--max-steps", "1"],
+        ["--epochs", "0"],
+        ["--dropout", "1"],
+        ["--learning-rate", "0"],
+        ["--magnitude", "1"],
+        ["--device", "nonsense"],
+    ],
+)
 def test_bad_arguments_end_with_one_line_and_status_2(tmp_path, capsys, arguments):
     (tmp_path / "taken").mkdir()
     with pytest.raises(SystemExit) as stop:

@@ -77,7 +77,7 @@ def _run(command: list[str], text: str) -> str:
     environment = {**os.environ, "LC_ALL": "C"}
     for name in ("ZIG_GLOBAL_CACHE_DIR", "ZIG_LOCAL_CACHE_DIR"):
         environment.setdefault(name, str(disk.folder() / "zig"))
-    done = subprocess.run(command, input=text, capture_output=True, text=True, env=environment)
+    done = subprocess.run(command, input=text, capture_output=True, encoding="utf-8", env=environment)
     if done.returncode:
         raise KernelCompileError(done.stderr)
     return done.stdout
@@ -108,7 +108,12 @@ def load(kernel: Kernel, defines: tuple[str, ...]) -> Callable[..., None]:
                 f"{kernel.file} does not compile with {' '.join(compiler())}:\n{_shorten(str(error))}"
             ) from None
 
-    library = ctypes.CDLL(str(disk.get(f"{kernel.name}-{key}", ".so", build)))
+    try:
+        library = ctypes.CDLL(str(disk.get(f"{kernel.name}-{key}", ".so", build)))
+    except OSError as error:
+        raise KernelCompileError(
+            f"what {' '.join(compiler())} made of {kernel.file} cannot be loaded: {error}"
+        ) from None
     function = getattr(library, f"{kernel.name}_grid")
     function.restype = None
     function.argtypes = [ctypes.c_uint, ctypes.c_uint, ctypes.c_int]

@@ -57,12 +57,13 @@ def _inline(name: str, seen: set[str]) -> str:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise KernelSourceError(f"cannot read the kernel file {path}: {error}") from None
-    lines = [f'#line 1 "{path}"']
+    quoted = str(path).replace("\\", "\\\\").replace('"', '\\"')
+    lines = [f'#line 1 "{quoted}"']
     for number, line in enumerate(text.splitlines(), 1):
         if include := re.match(r'\s*#\s*include\s+"([^"]+)"', line):
             if include[1] not in seen:
                 lines.append(_inline(include[1], seen))
-            lines.append(f'#line {number + 1} "{path}"')
+            lines.append(f'#line {number + 1} "{quoted}"')
         else:
             lines.append("" if line.strip() == "#pragma once" else line)
     return "\n".join(lines) + "\n"

@@ -65,8 +65,8 @@ def _idx_pair(folder: Path, part: str) -> Digits:
         raise DataError(f"{images_path} holds images of {images.shape[1:]} pixels, expected (28, 28)")
     if len(images) != len(labels):
         raise DataError(f"{images_path} holds {len(images)} images but {labels_path} {len(labels)} labels")
-    if len(images) == 0:
-        raise DataError(f"{images_path} holds no image")
+    if len(images) < 2:
+        raise DataError(f"{images_path} holds {len(images)} images, too few to train or test on")
     if labels.max() >= CLASSES:
         raise DataError(f"{labels_path} holds the label {labels.max()}, expected 0 to 9")
     return Digits(torch.from_numpy(images.reshape(-1, PIXELS)), torch.from_numpy(labels.astype(np.int64)))

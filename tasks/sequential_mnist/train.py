@@ -52,6 +52,28 @@ class Config:
     """Where run folders are made."""
 
 
+class ConfigError(ValueError):
+    """A setting that cannot work."""
+
+
+def check(config: Config) -> None:
+    """Raises ConfigError for a setting that cannot work."""
+    for name in ("hidden_size", "num_layers", "epochs", "batch_size", "max_steps"):
+        value = getattr(config, name)
+        if value is not None and value < 1:
+            raise ConfigError(f"--{name.replace('_', '-')} is {value}, expected at least 1")
+    if not 0 <= config.dropout < 1:
+        raise ConfigError(f"--dropout is {config.dropout}, expected a number from 0 to below 1")
+    if config.learning_rate <= 0:
+        raise ConfigError(f"--learning-rate is {config.learning_rate}, expected a positive number")
+    if config.magnitude <= 1:
+        raise ConfigError(f"--magnitude is {config.magnitude}, expected a number above 1")
+    try:
+        torch.empty(0, device=config.device)
+    except (RuntimeError, AssertionError) as error:
+        raise ConfigError(f"--device {config.device} cannot be used: {str(error).splitlines()[0]}") from None
+
+
 def as_sequence(images: Tensor, order: Tensor) -> Tensor:
     """Images (B, 784) uint8 as a sequence of pixels (784, B, 1) in [-1, 1]."""
     return (images[:, order].float() / 127.5 - 1).t().unsqueeze(-1)
@@ -87,6 +109,7 @@ def split(digits: Digits, share: float, generator: torch.Generator) -> tuple[Dig
 def train(config: Config) -> float:
     """Trains, writes the run's folder, and returns the accuracy on the test digits."""
     started = time.perf_counter()
+    check(config)
     torch.manual_seed(config.seed)
     generator = torch.Generator().manual_seed(config.seed)
     train_digits, test = idx_folder(config.data_dir) if config.data_dir else embedded()
@@ -154,7 +177,7 @@ def train(config: Config) -> float:
 def main(arguments: list[str] | None = None) -> None:
     try:
         train(tyro.cli(Config, args=arguments, description=__doc__))
-    except (DataError, FileExistsError) as error:
+    except (ConfigError, DataError, FileExistsError) as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
