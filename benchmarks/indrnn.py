@@ -12,7 +12,7 @@ from torch import Tensor
 
 from indrnn_cupy import functional as F
 from indrnn_cupy.ops import indrnn
-from indrnn_cupy.ops.recurrence import launch
+from indrnn_cupy.ops.recurrence import Steps, launch
 
 from .timing import medians
 
@@ -35,15 +35,14 @@ def against_copy(T: int, B: int, H: int, repeats: int) -> None:
     """The kernels alone, into memory that is there already, as `copy_` has it."""
     x, y, grad_y, grad_x = (torch.randn(T, B, H) for _ in range(4))
     u, h0, h_n, rows, grad_h0 = torch.rand(H), *torch.zeros(4, B, H).unbind()
-    strides = x.stride()[:2]
-    relu = ("ACTIVATION=Relu",)
-    forward = (x, u, h0, y, h_n, *x.shape, *strides * 2)
-    backward = (grad_y, h_n, y, u, h0, grad_x, rows, grad_h0, *x.shape, *strides * 3)
+    relu, steps = ("ACTIVATION=Relu",), Steps(None, None, False)
+    forward = (x, u, h0, y, h_n), (x, y)
+    backward = (grad_y, h_n, y, u, h0, grad_x, rows, grad_h0), (grad_y, y, grad_x)
     seconds = medians(
         {
             "copy_": lambda: grad_x.copy_(x),
-            "forward": lambda: launch(indrnn.FORWARD, x, relu, *forward),
-            "backward": lambda: launch(indrnn.BACKWARD, x, relu, *backward),
+            "forward": lambda: launch(indrnn.FORWARD, relu, steps, *forward),
+            "backward": lambda: launch(indrnn.BACKWARD, relu, steps, *backward),
             "clone": x.clone,
             "F.indrnn": lambda: F.indrnn(x, u),
         },

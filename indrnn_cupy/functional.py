@@ -13,7 +13,15 @@ from .runtime import missing
 
 
 def indrnn(
-    x: Tensor, weight: Tensor, h0: Tensor | None = None, *, activation: str = "relu", batch_first: bool = False
+    x: Tensor,
+    weight: Tensor,
+    h0: Tensor | None = None,
+    *,
+    activation: str = "relu",
+    lengths: Tensor | None = None,
+    resets: Tensor | None = None,
+    reverse: bool = False,
+    batch_first: bool = False,
 ) -> tuple[Tensor, Tensor]:
     r"""Independently recurrent network, the recurrence alone:
 
@@ -22,15 +30,19 @@ def indrnn(
     The input is taken as it is: project it first (`torch.nn.Linear`), or use :class:`indrnn_cupy.IndRNN`.
 
     Args:
-        x: input, `(T, B, H)`, or `(B, T, H)` with `batch_first`; float32 or float64. Any strides; no copy is made as
-            long as the hidden units lie side by side.
-        weight: recurrent weight u, `(H,)`.
-        h0: initial state, `(B, H)`; zeros if not given.
+        x: input, `(T, B, H)`, or `(B, T, H)` with `batch_first`; float32, float64, float16 or bfloat16. The state is
+            float32 for 16-bit types. Any strides; no copy is made as long as the hidden units lie side by side.
+        weight: recurrent weight u, `(H,)`, in the type of `x`, or float32 beside a 16-bit `x`.
+        h0: initial state, `(B, H)`; zeros if not given. Its type is as for `weight`.
         activation: sigma, one of "relu", "tanh", "sigmoid", "identity".
-        batch_first: the batch comes before time in `x` and `y`.
+        lengths: number of steps of each row, `(B,)`, integers from 0 to T. Past its length a row's state stays as it
+            is, its outputs are 0, and nothing there reaches a gradient.
+        resets: `(T, B)` bool, `(B, T)` with `batch_first`; the state is zero before a marked step.
+        reverse: run from each row's last step to its first.
+        batch_first: the batch comes before time in `x`, `y` and `resets`.
 
     Returns:
-        `y`, every state, in the shape and layout of `x`, and `h_n`, the last one, `(B, H)`.
+        `y`, every state, in the shape, type and layout of `x`, and `h_n`, the last one, `(B, H)`.
 
     Gradients flow to `x`, `weight` and `h0`, once: a second derivative raises RuntimeError. The derivative of the
     activation is taken from `y`, so that `x` is not kept. The same input gives the same bits.
@@ -47,9 +59,22 @@ def indrnn(
     if h0 is None:
         h0 = x.new_zeros(B, H)
     _check_like("h0", h0, (B, H), x)
+    lengths = _check_lengths(lengths, x, batch_first)
+    _check_resets(resets, x)
     if not _compiled(x.device):
-        return reference.indrnn(x, weight, h0, activation=activation, batch_first=batch_first)
-    y, h_n = IndRNNFunction.apply(x.transpose(0, 1) if batch_first else x, weight, h0, activation)
+        return reference.indrnn(
+            x,
+            weight,
+            h0,
+            activation=activation,
+            lengths=lengths,
+            resets=resets,
+            reverse=reverse,
+            batch_first=batch_first,
+        )
+    if batch_first:
+        x, resets = x.transpose(0, 1), None if resets is None else resets.transpose(0, 1)
+    y, h_n = IndRNNFunction.apply(x, weight, h0, lengths, resets, reverse, activation)
     return y.transpose(0, 1) if batch_first else y, h_n
 
 
@@ -67,7 +92,7 @@ def _check_sequence(name: str, x: Tensor, batch_first: bool) -> tuple[int, int]:
     if x.dim() != 3:
         raise ValueError(f"{name} has shape {tuple(x.shape)}, expected three dimensions {layout}")
     if x.dtype not in TYPES:
-        raise TypeError(f"{name} is {x.dtype}, expected {' or '.join(str(t) for t in TYPES)}")
+        raise TypeError(f"{name} is {x.dtype}, expected one of {', '.join(str(t) for t in TYPES)}")
     return x.shape[0 if batch_first else 1], x.shape[2]
 
 
@@ -76,10 +101,39 @@ def _check_like(name: str, tensor: Tensor, shape: tuple[int, ...], x: Tensor) ->
         raise TypeError(f"{name} is a {type(tensor).__name__}, expected a torch.Tensor of shape {shape}")
     if tensor.shape != shape:
         raise ValueError(f"{name} has shape {tuple(tensor.shape)}, expected {shape} to go with x of {tuple(x.shape)}")
-    if tensor.dtype != x.dtype:
+    if tensor.dtype not in (x.dtype, TYPES[x.dtype][2]):
         raise TypeError(f"{name} is {tensor.dtype} but x is {x.dtype}; convert one of them")
     if tensor.device != x.device:
         raise ValueError(f"{name} is on {tensor.device} but x is on {x.device}; move one of them")
+
+
+def _check_lengths(lengths: Tensor | None, x: Tensor, batch_first: bool) -> Tensor | None:
+    """The lengths as int64 on the device of x."""
+    if lengths is None:
+        return None
+    T, B = (x.shape[1], x.shape[0]) if batch_first else x.shape[:2]
+    lengths = torch.as_tensor(lengths)
+    if lengths.shape != (B,):
+        raise ValueError(f"lengths has shape {tuple(lengths.shape)}, expected {(B,)} to go with x of {tuple(x.shape)}")
+    if lengths.dtype.is_floating_point or lengths.dtype in (torch.bool, torch.complex64, torch.complex128):
+        raise TypeError(f"lengths is {lengths.dtype}, expected integers")
+    if not torch.compiler.is_compiling() and lengths.device.type == "cpu" and B:
+        low, high = int(lengths.min()), int(lengths.max())
+        if low < 0 or high > T:
+            raise ValueError(f"lengths go from {low} to {high}, expected 0 to T = {T}")
+    return lengths.to(x.device, torch.int64).contiguous()
+
+
+def _check_resets(resets: Tensor | None, x: Tensor) -> None:
+    if resets is None:
+        return
+    if not isinstance(resets, Tensor) or resets.dtype != torch.bool:
+        what = resets.dtype if isinstance(resets, Tensor) else type(resets).__name__
+        raise TypeError(f"resets is {what}, expected a torch.bool tensor of shape {tuple(x.shape[:2])}")
+    if resets.shape != x.shape[:2]:
+        raise ValueError(f"resets has shape {tuple(resets.shape)}, expected {tuple(x.shape[:2])}, that of x without H")
+    if resets.device != x.device:
+        raise ValueError(f"resets is on {resets.device} but x is on {x.device}; move one of them")
 
 
 @cache

@@ -8,9 +8,6 @@
 //   on a CPU: TILE     lanes that a thread owns at the most;  STREAM  1 to write outputs around the cache
 #pragma once
 
-typedef SCALAR scalar;
-typedef REAL real;
-
 #ifdef __CUDACC_RTC__
 
 #define INLINE __device__ __forceinline__
@@ -61,6 +58,43 @@ template <class To, class From> INLINE To bit_cast(From from) {
     COPY_BYTES(&to, &from, sizeof to);
     return to;
 }
+
+// 16-bit storage of a float: rounded to the nearest, ties to even; NaN stays NaN. Integer arithmetic, so that a host
+// compiler makes SIMD of it; a GPU has instructions for it.
+struct BFloat16 {
+    unsigned short bits;
+    BFloat16() = default;
+    INLINE BFloat16(float value) {
+        const unsigned b = bit_cast<unsigned>(value);
+        bits = value != value ? 0x7fc0 : (b + 0x7fff + ((b >> 16) & 1)) >> 16;
+    }
+    INLINE operator float() const { return bit_cast<float>(unsigned(bits) << 16); }
+};
+
+struct Half {
+    unsigned short bits;
+    Half() = default;
+#ifdef __CUDACC_RTC__
+    INLINE Half(float value) { asm("cvt.rn.f16.f32 %0, %1;" : "=h"(bits) : "f"(value)); }
+    INLINE operator float() const { float value; asm("cvt.f32.f16 %0, %1;" : "=f"(value) : "h"(bits)); return value; }
+#else
+    INLINE Half(float value) {
+        const unsigned b = bit_cast<unsigned>(value), a = b & 0x7fffffff, sign = b >> 16 & 0x8000;
+        const unsigned normal = (a - (112u << 23) + 0xfff + (a >> 13 & 1)) >> 13;
+        const unsigned small = bit_cast<unsigned>(bit_cast<float>(a) + 0.5f) - (126u << 23);  // below 2^-14
+        const unsigned large = a > 0x7f800000 ? 0x7e00 : 0x7c00;                              // NaN or infinity
+        bits = sign | (a >= 0x47800000 ? large : a < 0x38800000 ? small : normal);
+    }
+    INLINE operator float() const {
+        const unsigned a = bits & 0x7fff, sign = unsigned(bits & 0x8000) << 16;
+        const unsigned b = bit_cast<unsigned>(bit_cast<float>(a << 13) * 0x1p112f) | (a >= 0x7c00 ? 0x7f800000 : 0);
+        return bit_cast<float>(b | sign);
+    }
+#endif
+};
+
+typedef SCALAR scalar;
+typedef REAL real;
 
 // The widest store that goes around the cache.
 #if STREAM

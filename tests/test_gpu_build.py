@@ -19,9 +19,10 @@ DTYPES = list(shared.TYPES)
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@pytest.mark.parametrize("resets", [0, 1])
 @pytest.mark.parametrize("recurrence", RECURRENCES, ids=str)
-def test_compiles_without_spills(recurrence, dtype, architecture):
-    defines = [f"-D{d}" for d in shared.gpu_defines(dtype) + recurrence.defines]
+def test_compiles_without_spills(recurrence, resets, dtype, architecture):
+    defines = [f"-D{d}" for d in (*shared.gpu_defines(dtype), *recurrence.defines, f"RESETS={resets}")]
     for source in {kernel.source()[0] for kernel in recurrence.kernels}:
         code, log = nvrtc.compile(source, architecture, (*cuda.FLAGS, *defines, "--ptxas-options=-v"))
         assert code
@@ -52,15 +53,19 @@ def emulated_gpu(monkeypatch):
 
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
-@pytest.mark.parametrize("shape", [(3, 2, 5), (70, 1, 40)], ids=str)
+@pytest.mark.parametrize("shape", [(34, 3, 5), (70, 1, 40)], ids=str)
 @pytest.mark.parametrize("recurrence", RECURRENCES, ids=str)
 def test_interpreted_ptx_gives_the_bits_of_the_cpu(recurrence, shape, dtype, emulated_gpu, monkeypatch):
+    T, B, _ = shape
     inputs = recurrence.make_inputs(*shape, dtype)
-    on_gpu = with_gradients(recurrence.function, inputs)
+    options = (
+        {"lengths": torch.arange(T, T - B, -1), "resets": torch.rand(T, B) < 0.1, "reverse": True} if B > 1 else {}
+    )
+    on_gpu = with_gradients(recurrence.function, inputs, **options)
     assert [launch.name for launch in emulated_gpu] == [kernel.name for kernel in recurrence.kernels]
     assert all(launch.stream == 7 for launch in emulated_gpu)
     monkeypatch.undo()
-    on_cpu = with_gradients(recurrence.function, inputs)
+    on_cpu = with_gradients(recurrence.function, inputs, **options)
     assert all(torch.equal(a, b) for a, b in zip(on_gpu, on_cpu, strict=True))
 
 

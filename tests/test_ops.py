@@ -19,16 +19,20 @@ def test_gradcheck(recurrence, batch_first, initial_state):
 
 
 @pytest.mark.parametrize("layout", ["contiguous", "permuted", "sliced"])
-@pytest.mark.parametrize("activation", ["relu", "tanh"])
-def test_opcheck_indrnn(activation, layout):
+@pytest.mark.parametrize("steps", ["all", "some"])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
+def test_opcheck_indrnn(dtype, steps, layout):
     x, u, h0 = torch.randn(4, 3, 5), torch.rand(5), torch.randn(3, 5)
     if layout == "permuted":
         x = torch.randn(3, 4, 5).transpose(0, 1)
     if layout == "sliced":
         x = torch.randn(4, 3, 9)[..., 2:7]
-    torch.library.opcheck(indrnn.forward_op, (x, u, h0, activation))
-    y, h_n = indrnn.forward_op(x, u, h0, activation)
-    torch.library.opcheck(indrnn.backward_op, (torch.randn_like(y), torch.randn_like(h_n), y, u, h0, activation))
+    x = x.to(dtype)
+    options = (None, None, False) if steps == "all" else (torch.tensor([4, 0, 2]), torch.rand(4, 3) < 0.3, True)
+    options = (*options, "relu")
+    torch.library.opcheck(indrnn.forward_op, (x, u, h0, *options))
+    y, h_n = indrnn.forward_op(x, u, h0, *options)
+    torch.library.opcheck(indrnn.backward_op, (torch.randn_like(y), torch.randn_like(h_n), y, u, h0, *options))
 
 
 @pytest.mark.parametrize("backend", ["aot_eager", "inductor"])

@@ -3,14 +3,25 @@
 import math
 from collections.abc import Callable
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
+from torch import Tensor
 
 from ..runtime import Kernel, cuda, host
 
-# The type in memory and the type of the arithmetic.
-TYPES = {torch.float32: ("float", "float"), torch.float64: ("double", "double")}
+# The type in memory, and the type of the arithmetic and of the weights, in C and in torch.
+TYPES = {
+    torch.float64: ("double", "double", torch.float64),
+    torch.float32: ("float", "float", torch.float32),
+    torch.float16: ("Half", "float", torch.float32),
+    torch.bfloat16: ("BFloat16", "float", torch.float32),
+}
+# What `launch` passes to every kernel between its tensors and their strides.
+STEPS = (
+    "const long long* lengths, const bool* resets, "
+    "long long T, long long B, long long H, long long reverse, long long resets_t, long long resets_b"
+)
 
 THREADS = 32  # small blocks: 4,096 lanes spread over 128 multiprocessors
 LANES = 64  # four or more SIMD registers, enough to hide the latency of one another
@@ -29,23 +40,42 @@ def register(name: str, schema: str, function: Callable[..., Any], fake: Callabl
     return getattr(torch.ops.indrnn_cupy, name).default
 
 
-def dense(sequence: torch.Tensor) -> torch.Tensor:
+def dense(sequence: Tensor) -> Tensor:
     """The sequence itself if its hidden units lie side by side, whatever the strides of time and batch; else a copy."""
     return sequence if sequence.stride(-1) == 1 or sequence.shape[-1] == 1 else sequence.contiguous()
 
 
-def launch(kernel: Kernel, sequence: torch.Tensor, cell: tuple[str, ...], *arguments: torch.Tensor | int) -> None:
-    """Runs a kernel over a sequence that is not empty; `cell` are the defines that choose the cell's mathematics."""
-    (launch_on_gpu if sequence.is_cuda else launch_on_host)(kernel, sequence, cell, arguments)
+class Steps(NamedTuple):
+    """How a recurrence goes through time; every op takes these three."""
+
+    lengths: Tensor | None  # (B,) int64
+    resets: Tensor | None  # (T, B) bool
+    reverse: bool
 
 
-def launch_on_gpu(kernel: Kernel, sequence: torch.Tensor, cell: tuple[str, ...], arguments: tuple) -> None:
+def launch(
+    kernel: Kernel, cell: tuple[str, ...], steps: Steps, tensors: tuple[Tensor, ...], sequences: tuple[Tensor, ...]
+) -> None:
+    """Runs a kernel over sequences that are not empty.
+
+    `cell` are the defines that choose the cell's mathematics, `tensors` the kernel's first parameters, `sequences`
+    those of them whose strides it takes in the end.
+    """
+    lengths, resets, reverse = steps
+    strides = [stride for sequence in sequences for stride in sequence.stride()[:2]]
+    shape = (*sequences[0].shape, int(reverse), *((0, 0) if resets is None else resets.stride()))
+    defines = (*cell, f"RESETS={resets is not None:d}")
+    launcher = launch_on_gpu if sequences[0].is_cuda else launch_on_host
+    launcher(kernel, sequences[0], defines, (*tensors, lengths, resets, *shape, *strides))
+
+
+def launch_on_gpu(kernel: Kernel, sequence: Tensor, cell: tuple[str, ...], arguments: tuple) -> None:
     B, H = sequence.shape[1:]
     grid = (B, math.ceil(H / THREADS))
     cuda.launch(kernel, gpu_defines(sequence.dtype) + cell, grid, THREADS, arguments, sequence.device)
 
 
-def launch_on_host(kernel: Kernel, sequence: torch.Tensor, cell: tuple[str, ...], arguments: tuple) -> None:
+def launch_on_host(kernel: Kernel, sequence: Tensor, cell: tuple[str, ...], arguments: tuple) -> None:
     B, H = sequence.shape[1:]
     threads = torch.get_num_threads() if sequence.numel() > SMALL else 1
     stream = sequence.numel() * sequence.element_size() > STREAM_BYTES
@@ -54,14 +84,14 @@ def launch_on_host(kernel: Kernel, sequence: torch.Tensor, cell: tuple[str, ...]
 
 @cache
 def gpu_defines(dtype: torch.dtype) -> tuple[str, ...]:
-    scalar, real = TYPES[dtype]
+    scalar, real, _ = TYPES[dtype]
     prefetch = 32 if real == "float" else 16  # as many as fit the registers without a spill
     return f"SCALAR={scalar}", f"REAL={real}", "LANES=1", f"THREADS={THREADS}", f"PREFETCH={prefetch}"
 
 
 @cache
 def host_defines(dtype: torch.dtype, stream: bool) -> tuple[str, ...]:
-    scalar, real = TYPES[dtype]
+    scalar, real, _ = TYPES[dtype]
     return f"SCALAR={scalar}", f"REAL={real}", f"LANES={LANES}", f"TILE={TILE}", f"STREAM={stream:d}"
 
 

@@ -1,0 +1,112 @@
+"""Lengths, resets, direction and type of sequences: values and every gradient against the reference."""
+
+import itertools
+
+import pytest
+import torch
+from recurrences import RECURRENCES, assert_close, with_gradients
+
+from indrnn_cupy.ops.recurrence import TYPES
+
+
+def steps(T, B):
+    """Lengths with the extremes among them, and resets at the first step, the last, and some between."""
+    lengths = torch.randint(0, T + 1, (B,))
+    lengths[0], lengths[-1] = T, 0
+    resets = torch.rand(T, B) < 0.2
+    resets[0, 1:3], resets[-1, 2:4] = True, True
+    return lengths, resets
+
+
+@pytest.mark.parametrize("dtype", TYPES, ids=str)
+@pytest.mark.parametrize("recurrence", RECURRENCES, ids=str)
+def test_lengths_resets_and_direction(recurrence, dtype):
+    T, B, H = 13, 7, 70
+    inputs = recurrence.make_inputs(T, B, H, dtype)
+    lengths, resets = steps(T, B)
+    for with_lengths, with_resets, reverse in itertools.product([False, True], repeat=3):
+        options = {
+            "lengths": lengths if with_lengths else None,
+            "resets": resets if with_resets else None,
+            "reverse": reverse,
+        }
+        actual = with_gradients(recurrence.function, inputs, **options)
+        assert_close(actual, with_gradients(recurrence.reference, inputs, **options))
+
+
+@pytest.mark.parametrize("recurrence", RECURRENCES, ids=str)
+def test_padding_is_neither_read_nor_reached(recurrence):
+    T, B, H = 9, 5, 20
+    inputs = recurrence.make_inputs(T, B, H, torch.float64)
+    lengths = torch.tensor([9, 4, 0, 1, 7])
+    padding = torch.arange(T).unsqueeze(1) >= lengths
+    poisoned = tuple(t.masked_fill(padding.unsqueeze(2), float("nan")) if t.dim() == 3 else t for t in inputs)
+    clean = with_gradients(recurrence.function, inputs, lengths=lengths)
+    for a, b in zip(clean, with_gradients(recurrence.function, poisoned, lengths=lengths), strict=True):
+        assert torch.equal(a, b)
+    assert (clean[0][padding] == 0).all()
+    sequence_gradients = [g for g, t in zip(clean[-len(inputs) :], inputs, strict=True) if t.dim() == 3]
+    assert all((g[padding] == 0).all() for g in sequence_gradients)
+
+
+@pytest.mark.parametrize("recurrence", RECURRENCES, ids=str)
+def test_each_row_is_the_sequence_alone(recurrence):
+    x, *rest = recurrence.make_inputs(9, 3, 20, torch.float32)
+    lengths = torch.tensor([9, 4, 6])
+    y, h_n = recurrence.function(x, *rest, lengths=lengths, reverse=True)
+    for row, n in enumerate(lengths.tolist()):
+        alone = [t[row : row + 1] if t.shape[0] == 3 else t for t in rest]
+        y_row, h_row = recurrence.function(x[:n, row : row + 1].flip(0), *alone)
+        assert torch.equal(y[:n, row : row + 1], y_row.flip(0)) and torch.equal(h_n[row : row + 1], h_row)
+
+
+@pytest.mark.parametrize("recurrence", RECURRENCES, ids=str)
+def test_reset_begins_a_new_sequence(recurrence):
+    x, *rest = recurrence.make_inputs(10, 2, 20, torch.float32)
+    resets = torch.zeros(10, 2, dtype=torch.bool)
+    resets[4] = True
+    y, h_n = recurrence.function(x, *rest, resets=resets)
+    weights = rest[:-1]
+    first, _ = recurrence.function(x[:4], *rest)
+    second, last = recurrence.function(x[4:], *weights)
+    assert torch.equal(y, torch.cat([first, second])) and torch.equal(h_n, last)
+
+
+@pytest.mark.parametrize("recurrence", RECURRENCES, ids=str)
+def test_resets_with_batch_first(recurrence):
+    inputs = recurrence.make_inputs(8, 4, 10, torch.float64)
+    lengths, resets = steps(8, 4)
+    swapped = tuple(t.transpose(0, 1).contiguous() if t.dim() == 3 else t for t in inputs)
+    y, h_n = recurrence.function(*inputs, lengths=lengths, resets=resets)
+    other = recurrence.function(*swapped, lengths=lengths, resets=resets.t().contiguous(), batch_first=True)
+    assert torch.equal(y, other[0].transpose(0, 1)) and torch.equal(h_n, other[1])
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16], ids=str)
+@pytest.mark.parametrize("recurrence", RECURRENCES, ids=str)
+def test_16_bit_sequences_beside_float32_parameters(recurrence, dtype):
+    inputs = recurrence.make_inputs(30, 4, 50, torch.float32)
+    mixed = tuple(t.to(dtype) if t.dim() == 3 else t for t in inputs)
+    actual = with_gradients(recurrence.function, mixed)
+    assert_close(actual, with_gradients(recurrence.reference, mixed), dtype)
+    assert [t.dtype for t in actual[-len(mixed) :]] == [t.dtype for t in mixed]
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16], ids=str)
+def test_16_bit_conversion_is_that_of_torch(dtype):
+    """Every 16-bit number through the identity comes back; floats round as torch rounds them."""
+    from indrnn_cupy import functional as F
+
+    every = torch.arange(2**16, dtype=torch.int32).to(torch.int16).view(dtype)
+    y, _ = F.indrnn(every.view(1, 1, -1), torch.zeros(2**16), activation="identity")
+    torch.testing.assert_close(y.flatten(), every, rtol=0, atol=0, equal_nan=True)
+    bits = torch.randint(-(2**31), 2**31, (2**20,)).to(torch.int32)
+    between = (every[:-1].float() + every[1:].float()) / 2  # ties
+    floats = torch.cat([bits.view(torch.float32), between])
+    floats = floats[floats.isfinite()]
+    n = len(floats)
+    zeros = torch.zeros(1, 1, n, dtype=dtype)
+    ones = torch.ones(n)
+    h0 = floats.view(1, n)
+    _, h_n = F.indrnn(zeros, ones, h0, activation="identity")
+    torch.testing.assert_close(h_n.flatten(), floats.to(dtype), rtol=0, atol=0)
