@@ -55,7 +55,11 @@ def with_gradients(function: Callable[..., Any], inputs: tuple[Tensor, ...], **o
     outputs = function(*leaves, **options)
     generator = torch.Generator().manual_seed(1)
     cotangents = [torch.randn(o.shape, dtype=o.dtype, generator=generator).to(o.device) for o in outputs]
-    return [*outputs, *torch.autograd.grad(outputs, leaves, cotangents)]
+    depending = [(o, c) for o, c in zip(outputs, cotangents, strict=True) if o.requires_grad]  # not so if T is 0
+    return [
+        *outputs,
+        *torch.autograd.grad([o for o, _ in depending], leaves, [c for _, c in depending], materialize_grads=True),
+    ]
 
 
 def assert_close(actual: list[Tensor], expected: list[Tensor], dtype: torch.dtype | None = None) -> None:

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from .. import functional as F
+from .stack import RecurrentStack
 
 
 class IndRNNRecurrence(nn.Module):
@@ -21,7 +22,8 @@ class IndRNNRecurrence(nn.Module):
         long_memory: begin with u in (1 / bound, bound), as in the last layer of a network that reads off its last
             step, rather than in (0, bound). Needs a bound.
 
-    Shape: `forward(x, h0=None)` with x `(T, B, H)` and h0 `(B, H)` gives `(y, h_n)`: y like x, h_n `(B, H)`.
+    Shape: `forward(x, h0=None, *, lengths=None, resets=None, reverse=False)` with x `(T, B, H)` and h0 `(B, H)` gives
+    `(y, h_n)`: y like x, h_n `(B, H)`; the keywords are those of the function.
 
     Attributes:
         weight: u, `(H,)`.
@@ -58,31 +60,54 @@ class IndRNNRecurrence(nn.Module):
         if self.bound is not None:
             self.weight.clamp_(-self.bound, self.bound)
 
-    def forward(self, x: Tensor, h0: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        return F.indrnn(x, self.weight, h0, activation=self.activation, batch_first=self.batch_first)
+    def forward(
+        self,
+        x: Tensor,
+        h0: Tensor | None = None,
+        *,
+        lengths: Tensor | None = None,
+        resets: Tensor | None = None,
+        reverse: bool = False,
+    ) -> tuple[Tensor, Tensor]:
+        return F.indrnn(
+            x,
+            self.weight,
+            h0,
+            activation=self.activation,
+            lengths=lengths,
+            resets=resets,
+            reverse=reverse,
+            batch_first=self.batch_first,
+        )
+
+    def step(self, x_t: Tensor, h: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """One step of a stream: x_t and h `(B, H)` to the output and the next state, which are the same."""
+        y, h_n = F.indrnn(x_t.unsqueeze(0), self.weight, h, activation=self.activation)
+        return y.squeeze(0), h_n
 
     def extra_repr(self) -> str:
         return f"{self.hidden_size}, activation={self.activation!r}, batch_first={self.batch_first}, bound={self.bound}"
 
 
-class IndRNN(nn.Module):
+class IndRNN(RecurrentStack):
     r"""A stack of IndRNN layers, each a projection and the recurrence, with the words and shapes of `torch.nn.RNN`:
 
     .. math:: h^l_t = \sigma(W^l x^l_t + b^l + u^l \odot h^l_{t-1}),\quad x^{l+1} = \mathrm{dropout}(h^l)
 
     Args:
-        input_size, hidden_size, num_layers, bias, batch_first, dropout: as in `torch.nn.RNN`; dropout acts between
-            layers. There is one bias a layer, that of the projection.
+        input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional: as in `torch.nn.RNN`; dropout
+            acts between layers. There is one bias a layer, that of the projection.
         activation, bound: as in :class:`IndRNNRecurrence`; with a bound above 1 the last layer begins with a long
             memory.
 
-    Shape: `forward(x, h0=None)` with x `(T, B, input_size)`, or `(T, input_size)` without a batch, and h0
-    `(num_layers, B, hidden_size)` gives `(output, h_n)`: the last layer's states, and the last state of every layer,
-    in the shape of h0.
+    Shape: `forward(x, h0=None, *, lengths=None, resets=None)` with x `(T, B, input_size)`, or `(T, input_size)` without
+    a batch, or a `PackedSequence`, and h0 `(num_layers * directions, B, hidden_size)` gives `(output, h_n)`: the last
+    layer's states, `directions * hidden_size` wide and in the form of x, and the last state of every layer, in the
+    shape of h0. `lengths` and `resets` are those of :func:`indrnn_cupy.functional.indrnn`.
 
     Attributes:
-        projections: the `torch.nn.Linear` of each layer.
-        recurrences: the :class:`IndRNNRecurrence` of each layer.
+        projections: the `torch.nn.Linear` of each layer and direction.
+        recurrences: the :class:`IndRNNRecurrence` of each layer and direction.
 
     References: Li et al., CVPR 2018, arXiv 1803.04831; Li et al., "Deep Independently Recurrent Neural Network",
     arXiv 1910.06251, for the initial values.
@@ -97,47 +122,30 @@ class IndRNN(nn.Module):
         bias: bool = True,
         batch_first: bool = False,
         dropout: float = 0.0,
+        bidirectional: bool = False,
         bound: float | None = None,
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
     ) -> None:
-        super().__init__()
-        if num_layers < 1:
-            raise ValueError(f"num_layers is {num_layers}, expected at least 1")
-        self.input_size, self.hidden_size, self.num_layers = input_size, hidden_size, num_layers
-        self.batch_first = batch_first
-        self.projections, self.recurrences = nn.ModuleList(), nn.ModuleList()
-        for layer in range(num_layers):
-            last = layer == num_layers - 1
-            self.projections.append(
-                nn.Linear(input_size if layer == 0 else hidden_size, hidden_size, bias, device, dtype)
-            )
+        def make_recurrence(last: bool) -> IndRNNRecurrence:
             long_memory = last and bound is not None and bound > 1
-            self.recurrences.append(
-                IndRNNRecurrence(hidden_size, activation, batch_first, bound, long_memory, device, dtype)
-            )
-        self.dropout = nn.Dropout(dropout)
+            return IndRNNRecurrence(hidden_size, activation, batch_first, bound, long_memory, device, dtype)
+
+        super().__init__(
+            input_size,
+            hidden_size,
+            num_layers,
+            bias,
+            batch_first,
+            dropout,
+            bidirectional,
+            make_recurrence,
+            device,
+            dtype,
+        )
 
     def clamp_(self) -> None:
         """Brings the recurrent weights of every layer back into [-bound, bound]."""
         for module in self.modules():
             if isinstance(module, IndRNNRecurrence):
                 module.clamp_()
-
-    def forward(self, x: Tensor, h0: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        if x.dim() not in (2, 3) or x.shape[-1] != self.input_size:
-            raise ValueError(f"x has shape {tuple(x.shape)}, expected 2 or 3 dimensions, the last of {self.input_size}")
-        batched, batch = x.dim() == 3, 0 if self.batch_first else 1
-        if not batched:
-            x, h0 = x.unsqueeze(batch), None if h0 is None else h0.unsqueeze(1)
-        expected = (self.num_layers, x.shape[batch], self.hidden_size)
-        if h0 is not None and h0.shape != expected:
-            raise ValueError(f"h0 has shape {tuple(h0.shape)}, expected {expected}")
-        last_states = []
-        for layer, (projection, recurrence) in enumerate(zip(self.projections, self.recurrences, strict=True)):
-            x, h = recurrence(projection(x), None if h0 is None else h0[layer])
-            last_states.append(h)
-            if layer < self.num_layers - 1:
-                x = self.dropout(x)
-        h_n = torch.stack(last_states)
-        return (x, h_n) if batched else (x.squeeze(batch), h_n.squeeze(1))
