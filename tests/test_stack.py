@@ -92,3 +92,24 @@ def test_steps_equal_the_run(batch_first):
 def test_says_what_does_not_fit(call, message):
     with pytest.raises(ValueError, match=message):
         call(indrnn_cupy.IndRNN(3, 4, bidirectional=True))
+
+
+def test_autocast_gives_16_bit_sequences_and_float32_gradients():
+    network = indrnn_cupy.IndRNN(3, 6, num_layers=2)
+    x = torch.randn(20, 4, 3)
+    full = network(x)[0]
+    with torch.autocast("cpu", torch.bfloat16):
+        y, h_n = network(x)
+    assert y.dtype == h_n.dtype == torch.bfloat16
+    y.float().square().mean().backward()
+    assert all(p.grad.dtype == torch.float32 for p in network.parameters())
+    torch.testing.assert_close(y.float(), full, rtol=0, atol=0.03 * full.abs().max().item())
+
+
+def test_exported_network_runs():
+    network = indrnn_cupy.IndRNN(3, 6, num_layers=2, bidirectional=True)
+    dimensions = {"x": {0: torch.export.Dim("T", min=2, max=100), 1: torch.export.Dim("B", min=2, max=100)}}
+    exported = torch.export.export(network, (torch.randn(7, 2, 3),), dynamic_shapes=dimensions).module()
+    for x in (torch.randn(7, 2, 3), torch.randn(11, 4, 3)):
+        for a, e in zip(exported(x), network(x), strict=True):
+            torch.testing.assert_close(a, e)
