@@ -9,7 +9,7 @@ from torch import Tensor
 from . import reference
 from .ops.indrnn import IndRNNFunction
 from .ops.recurrence import TYPES
-from .runtime import missing
+from .runtime import CompilerMissingError, missing, overlay
 
 
 def indrnn(
@@ -80,7 +80,7 @@ def indrnn(
 
 def check_activation(name: str) -> None:
     """Raises ValueError unless there is an activation of this name."""
-    if name not in reference.ACTIVATIONS:
+    if not isinstance(name, str) or name not in reference.ACTIVATIONS:
         raise ValueError(f"activation is {name!r}, expected one of {', '.join(reference.ACTIVATIONS)}")
 
 
@@ -141,10 +141,11 @@ def _warn(reason: str) -> None:
     warnings.warn(f"{reason}. Until then the plain PyTorch form runs, which is much slower.", stacklevel=4)
 
 
+@torch.compiler.assume_constant_result
 def _compiled(device: torch.device) -> bool:
     """Whether kernels can run on this device; if not, says once what is missing."""
-    if torch.compiler.is_compiling():
-        return True
     if reason := missing(device.type):
+        if overlay():
+            raise CompilerMissingError(f"{reason}; without it the kernels in {overlay()} cannot run")
         _warn(reason)
     return not reason

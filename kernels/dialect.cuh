@@ -43,8 +43,10 @@ static INLINE void __syncthreads() {}
 #define ONE(T) (T a)
 #define TWO(T) (T a, T b)
 #define THREE(T) (T a, T b, T c)
-MATH(exp, ONE, (a)) MATH(log, ONE, (a)) MATH(tanh, ONE, (a)) MATH(sqrt, ONE, (a)) MATH(fabs, ONE, (a))
-MATH(fmax, TWO, (a, b)) MATH(fmin, TWO, (a, b)) MATH(copysign, TWO, (a, b)) MATH(fma, THREE, (a, b, c))
+MATH(exp, ONE, (a)) MATH(expm1, ONE, (a)) MATH(log, ONE, (a)) MATH(log1p, ONE, (a)) MATH(sqrt, ONE, (a))
+MATH(sin, ONE, (a)) MATH(cos, ONE, (a)) MATH(tanh, ONE, (a)) MATH(erf, ONE, (a)) MATH(fabs, ONE, (a))
+MATH(floor, ONE, (a)) MATH(pow, TWO, (a, b)) MATH(fmax, TWO, (a, b)) MATH(fmin, TWO, (a, b))
+MATH(copysign, TWO, (a, b)) MATH(fma, THREE, (a, b, c))
 #undef MATH
 #undef ONE
 #undef TWO

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import itertools
 import json
 import os
 from pathlib import Path
@@ -14,24 +15,25 @@ class RunFolder:
     """`runs/<name>/`, which must not exist; without a name, the first free `runs/<task>-<number>/`."""
 
     def __init__(self, runs: Path, task: str, name: str | None, settings: dict[str, Any]) -> None:
-        numbers = range(1, 1_000_000)
-        names = [name] if name else (f"{task}-{n}" for n in numbers)
-        for candidate in names:
+        runs.mkdir(parents=True, exist_ok=True)
+        for candidate in [name] if name else (f"{task}-{n}" for n in itertools.count(1)):
             try:
-                (runs / candidate).mkdir(parents=True)
+                (runs / candidate).mkdir()
                 break
             except FileExistsError:
-                continue
-        else:
-            raise FileExistsError(f"the run folder {runs / str(name)} exists; choose another --name or remove it")
+                if name:
+                    raise FileExistsError(f"the run folder {runs / name} exists; choose another --name") from None
         self.path = runs / candidate
         self.rows: list[dict[str, float]] = []
         self._write("config.json", json.dumps(settings, indent=2, default=str).encode())
 
     def _write(self, name: str, content: bytes) -> None:
         draft = self.path / f".{name}.tmp"
-        draft.write_bytes(content)
-        os.replace(draft, self.path / name)
+        try:
+            draft.write_bytes(content)
+            os.replace(draft, self.path / name)
+        finally:
+            draft.unlink(missing_ok=True)
 
     def log(self, row: dict[str, float]) -> None:
         """Adds a row to metrics.csv and draws curves.png again."""
@@ -52,12 +54,13 @@ class RunFolder:
         marker = "o" if len(epochs) < 40 else ""
         loss.plot(epochs, [row["train_loss"] for row in self.rows], marker=marker, markersize=3)
         loss.set(title="Training loss", xlabel="epoch", ylabel="cross-entropy", ylim=(0, None))
-        for part in ("train", "validation"):
+        for part, label in (("train", "train, with dropout"), ("validation", "validation")):
             values = [100 * row[f"{part}_accuracy"] for row in self.rows]
-            accuracy.plot(epochs, values, marker=marker, markersize=3, label=part)
+            accuracy.plot(epochs, values, marker=marker, markersize=3, label=label)
         accuracy.set(title="Accuracy", xlabel="epoch", ylabel="%", ylim=(0, 101))
         accuracy.legend(loc="lower right")
         for axes in (loss, accuracy):
+            axes.set_xlim(0, None)
             axes.grid(alpha=0.3)
             axes.spines[["top", "right"]].set_visible(False)
         image = io.BytesIO()

@@ -66,6 +66,37 @@ def test_home_that_cannot_be_written_is_no_hindrance(home, monkeypatch):
     assert disk.get("key", ".so", build(b"code")[0]).read_bytes().startswith(b"code")
 
 
+def test_user_without_a_home_is_served(monkeypatch):
+    def no_home():
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("INDRNN_CUPY_CACHE_DIR")
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr(disk.Path, "home", no_home)
+    assert disk.get("key", ".so", build(b"code")[0]).read_bytes().startswith(b"code")
+
+
+def test_something_in_the_way_or_a_full_disk_is_no_hindrance(place, monkeypatch):
+    (place / "key.so").mkdir(parents=True)
+    place.chmod(0o700)
+    entry = disk.get("key", ".so", build(b"code")[0])
+    assert entry.parent != place and entry.read_bytes().startswith(b"code")
+
+
+def test_link_to_a_folder_of_ours_is_used(place, tmp_path):
+    (tmp_path / "real").mkdir(mode=0o700)
+    place.symlink_to(tmp_path / "real")
+    assert disk.get("key", ".so", build(b"code")[0]).parent == place
+
+
+def test_child_that_ends_does_not_take_the_temporary_folder(place):
+    place.write_text("a file in its place")
+    code = "import os, sys; from pathlib import Path; from indrnn_cupy.runtime import disk; f = disk.folder()\n"
+    code += "if os.fork() == 0: sys.exit()\nos.wait(); print(f.is_dir())"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=os.environ)
+    assert done.stdout == "True\n", done.stderr
+
+
 def test_failed_build_leaves_nothing(place):
     def fail(path):
         path.write_bytes(b"half")

@@ -9,20 +9,18 @@ import torch
 
 from indrnn_cupy import functional as F
 from indrnn_cupy import use_kernels
-from indrnn_cupy.runtime import source
+from indrnn_cupy.runtime import host, source
 from indrnn_cupy.runtime.errors import KernelCompileError, KernelSignatureError, KernelSourceError
 
 
 @pytest.fixture
 def overlay(tmp_path):
-    """Makes a folder with edited copies of kernel files, in use for the test."""
+    """Puts an edited copy of a kernel file into a folder, and returns the folder."""
 
-    def edit(**changes):
-        for stem, (old, new) in changes.items():
-            name = {"indrnn": "indrnn.cu"}.get(stem, f"{stem}.cuh")
-            text = (source.KERNELS / name).read_text()
-            assert old in text
-            (tmp_path / name).write_text(text.replace(old, new))
+    def edit(name, old, new):
+        text = (source.KERNELS / name).read_text()
+        assert old in text
+        (tmp_path / name).write_text(text.replace(old, new))
         return tmp_path
 
     yield edit
@@ -38,24 +36,24 @@ LEAKY = ("return x <= 0 ? real(0) : x", "return x <= 0 ? real(0.25) * x : x")
 
 def test_changed_arithmetic_acts_at_once_and_ends_with_the_context(overlay):
     assert run() == [1.0, 0.0]
-    with use_kernels(overlay(activation=LEAKY)):
+    with use_kernels(overlay("activation.cuh", *LEAKY)):
         assert run() == [1.0, -0.375]
     assert run() == [1.0, 0.0]
-    use_kernels(overlay(activation=LEAKY))
+    use_kernels(overlay("activation.cuh", *LEAKY))
     assert run() == [1.0, -0.375]
 
 
 def test_changed_header_is_never_served_stale(overlay):
-    use_kernels(overlay(activation=LEAKY))
+    use_kernels(overlay("activation.cuh", *LEAKY))
     assert run() == [1.0, -0.375]
-    use_kernels(overlay(activation=(LEAKY[0], LEAKY[1].replace("0.25", "0.5"))))
+    use_kernels(overlay("activation.cuh", LEAKY[0], LEAKY[1].replace("0.25", "0.5")))
     assert run() == [1.0, -0.75]
 
 
 def test_overlay_of_the_environment_acts_in_the_next_process(overlay):
     code = "import torch; from indrnn_cupy import functional as F; "
     code += "print(F.indrnn(torch.tensor([[[1.0]], [[-2.0]]]), torch.tensor([0.5]))[0].flatten().tolist())"
-    for folder, expected in ((None, "[1.0, 0.0]"), (overlay(activation=LEAKY), "[1.0, -0.375]")):
+    for folder, expected in ((None, "[1.0, 0.0]"), (overlay("activation.cuh", *LEAKY), "[1.0, -0.375]")):
         environment = {**os.environ, **({"INDRNN_CUPY_KERNELS": str(folder)} if folder else {})}
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True)
         assert done.stdout.strip() == expected
@@ -64,7 +62,7 @@ def test_overlay_of_the_environment_acts_in_the_next_process(overlay):
 def test_syntax_error_names_file_and_line(overlay):
     text = (source.KERNELS / "indrnn.cu").read_text()
     line = 1 + text[: text.index("weight, 0)")].count("\n")
-    use_kernels(overlay(indrnn=("weight, 0)", "weigth, 0)")))
+    use_kernels(overlay("indrnn.cu", "weight, 0)", "weigth, 0)"))
     with pytest.raises(KernelCompileError, match=rf"indrnn\.cu:{line}:.*error"):
         run()
 
@@ -81,11 +79,11 @@ def test_syntax_error_names_file_and_line(overlay):
         ("long long y_b)\n{", "long long y_b, float leak)\n{", "nothing is passed for its `float leak`"),
         ("const real* __restrict__ weight", "const double* __restrict__ weight", r"expected `const real\* weight`"),
         ("long long T, long long B,", "long long B, long long T,", "in another order"),
-        ("indrnn_forward(", "indrnn_ahead(", "no `extern"),
+        ("indrnn_forward(", "indrnn_ahead(", "expected one `extern"),
     ],
 )
 def test_parameters_that_do_not_fit_are_named(overlay, old, new, message):
-    use_kernels(overlay(indrnn=(old, new)))
+    use_kernels(overlay("indrnn.cu", old, new))
     with pytest.raises(KernelSignatureError, match=message):
         run()
 
@@ -96,11 +94,57 @@ def test_folders_that_cannot_serve_are_refused(tmp_path, monkeypatch):
     with pytest.raises(KernelSourceError, match=r"no \.cu or \.cuh file in"):
         use_kernels(tmp_path / "missing")
     monkeypatch.setattr(source, "_overlay", tmp_path / "missing")
-    with pytest.raises(KernelSourceError, match="does not exist"):
+    with pytest.raises(KernelSourceError, match=r"no \.cu or \.cuh file in"):
         source.read("indrnn.cu")
     monkeypatch.setattr(source, "_overlay", None)
     with pytest.raises(KernelSourceError, match=r"no kernel file other\.cu"):
         source.read("other.cu")
+
+
+def test_equivalent_declaration_is_taken(overlay):
+    use_kernels(overlay("indrnn.cu", "const real* __restrict__ weight", "real const *__restrict weight"))
+    assert run() == [1.0, 0.0]
+
+
+def test_second_declaration_is_refused(overlay):
+    text = (source.KERNELS / "indrnn.cu").read_text()
+    begin = text.index('extern "C"')
+    prototype = text[begin : text.index("{", begin)] + ";\n"
+    use_kernels(overlay("indrnn.cu", '"recurrence.cuh"\n', f'"recurrence.cuh"\n#if 0\n{prototype}#endif\n'))
+    with pytest.raises(KernelSignatureError, match="found 2"):
+        run()
+
+
+def test_missing_header_is_named_with_file_and_line(overlay):
+    use_kernels(overlay("indrnn.cu", '"recurrence.cuh"', '"recurence.cuh"'))
+    with pytest.raises(KernelCompileError, match=r"indrnn\.cu:7:.*recurence\.cuh"):
+        run()
+
+
+def test_includes_are_those_of_a_compiler(overlay, tmp_path):
+    (tmp_path / "three.cuh").write_text("COUNT + 1")
+    first = '#include "activation.cuh"\n'
+    extra = '/* not this:\n#include "nowhere.cuh"\n*/\n#define COUNT 1\nstatic_assert((\n#include "three.cuh"\n) + (\n'
+    extra += '#include "./three.cuh"\n) == 4, "twice");\n'
+    use_kernels(overlay("recurrence.cuh", first, first + extra))
+    assert run() == [1.0, 0.0]
+    (tmp_path / "three.cuh").write_text('#include "three.cuh"')
+    use_kernels(tmp_path)
+    with pytest.raises(KernelSourceError, match="includes itself"):
+        run()
+
+
+def test_thread_that_compiles_during_a_change_leaves_nothing_stale(overlay, monkeypatch):
+    folder, original = overlay("activation.cuh", *LEAKY), host._run
+
+    def run_and_change(*arguments):
+        use_kernels(None)
+        return original(*arguments)
+
+    use_kernels(folder)
+    monkeypatch.setattr(host, "_run", run_and_change)
+    run()
+    assert run() == [1.0, 0.0]
 
 
 def test_every_pointer_of_every_kernel_is_restrict():

@@ -18,6 +18,16 @@ for size in (7, 300_000):  # the larger one is written around the cache
     torch.testing.assert_close(F.indrnn(x, u)[0], reference.indrnn(x, u)[0])
 print("right")
 """
+COMPILED = """
+compiled = torch.compile(lambda x: F.indrnn(x, u)[0], backend="eager", fullgraph=True)
+torch.testing.assert_close(compiled(x), reference.indrnn(x, u)[0])
+"""
+# Hides the compiler that pip may have brought; an empty PATH hides the others.
+WITHOUT_ZIG = """
+import importlib.util
+find_spec = importlib.util.find_spec
+importlib.util.find_spec = lambda name, *rest: None if name == "ziglang" else find_spec(name, *rest)
+"""
 
 
 def run(cache, **environment):
@@ -26,14 +36,21 @@ def run(cache, **environment):
 
 
 def test_without_a_compiler_the_answer_is_right_with_one_warning(tmp_path):
-    blocked = tmp_path / "ziglang"  # hides a real ziglang: a folder on PATH without the compilers does the rest
-    code = "import sys, importlib.util as u; f = u.find_spec\n"
-    code += "u.find_spec = lambda name, *a: None if name == 'ziglang' else f(name, *a)\n"
-    environment = {**os.environ, "PATH": str(blocked), "INDRNN_CUPY_CACHE_DIR": str(tmp_path / "cache")}
+    environment = {**os.environ, "PATH": "", "INDRNN_CUPY_CACHE_DIR": str(tmp_path / "cache")}
     environment.pop("CXX", None)
-    done = subprocess.run([sys.executable, "-c", code + CODE], capture_output=True, text=True, env=environment)
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_ZIG + CODE + COMPILED], capture_output=True, text=True, env=environment
+    )
     assert done.stdout == "right\n", done.stderr
     assert done.stderr.count("UserWarning") == 1 and "install g++ or clang++" in done.stderr
+
+
+def test_without_a_compiler_edited_kernels_are_not_passed_over(tmp_path):
+    (tmp_path / "indrnn.cu").write_text("")
+    environment = {**os.environ, "PATH": "", "INDRNN_CUPY_KERNELS": str(tmp_path)}
+    environment.pop("CXX", None)
+    done = subprocess.run([sys.executable, "-c", WITHOUT_ZIG + CODE], capture_output=True, text=True, env=environment)
+    assert "CompilerMissingError" in done.stderr and str(tmp_path) in done.stderr
 
 
 def test_cxx_chooses_the_compiler(tmp_path):
@@ -42,7 +59,11 @@ def test_cxx_chooses_the_compiler(tmp_path):
 
 @pytest.mark.parametrize(
     ("cxx", "message"),
-    [("no-such-compiler", "CXX names the compiler 'no-such-compiler'"), ("false", "compiler false does not work")],
+    [
+        ("no-such-compiler -O2", "CXX names the compiler 'no-such-compiler', which"),
+        ("false", "compiler false does not work: it ended with status 1"),
+        ("'g++", "which is no command"),
+    ],
 )
 def test_wrong_cxx_is_an_error(tmp_path, cxx, message):
     done = run(tmp_path, CXX=cxx)

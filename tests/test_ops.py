@@ -51,9 +51,18 @@ def test_compiles_as_one_graph(recurrence, backend):
         assert_close(with_gradients(compiled, inputs), with_gradients(model, inputs))
 
 
+@pytest.mark.parametrize("loss", [lambda y: y.sum(), lambda y: y.square().sum()], ids=["linear", "square"])
 @pytest.mark.parametrize("recurrence", RECURRENCES, ids=str)
-def test_second_derivative_is_refused(recurrence):
+def test_second_derivative_is_refused(recurrence, loss):
     leaves = [t.requires_grad_() for t in recurrence.make_inputs(3, 2, 4, torch.float64)]
-    (grad,) = torch.autograd.grad(recurrence.function(*leaves)[0].square().sum(), leaves[:1], create_graph=True)
-    with pytest.raises(RuntimeError, match="once_differentiable"):
+    (grad,) = torch.autograd.grad(loss(recurrence.function(*leaves)[0]), leaves[:1], create_graph=True)
+    with pytest.raises(RuntimeError, match="cannot be differentiated again"):
         grad.sum().backward()
+
+
+@pytest.mark.parametrize("recurrence", RECURRENCES, ids=str)
+def test_graph_of_the_gradient_may_be_made(recurrence):
+    leaves = [t.requires_grad_() for t in recurrence.make_inputs(3, 2, 4, torch.float64)]
+    once = torch.autograd.grad(recurrence.function(*leaves)[0].sum(), leaves)
+    graph = torch.autograd.grad(recurrence.function(*leaves)[0].sum(), leaves, create_graph=True)
+    assert all(torch.equal(a, b) for a, b in zip(once, graph, strict=True))

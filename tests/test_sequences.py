@@ -110,3 +110,12 @@ def test_16_bit_conversion_is_that_of_torch(dtype):
     h0 = floats.view(1, n)
     _, h_n = F.indrnn(zeros, ones, h0, activation="identity")
     torch.testing.assert_close(h_n.flatten(), floats.to(dtype), rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16], ids=str)
+@pytest.mark.parametrize("recurrence", RECURRENCES, ids=str)
+def test_16_bit_outputs_are_the_float32_ones_rounded_once(recurrence, dtype):
+    inputs = [t.to(dtype).float() for t in recurrence.make_inputs(50, 4, 70, torch.float32)]
+    rounded = recurrence.function(*(t.to(dtype) for t in inputs))
+    for a, b in zip(rounded, recurrence.function(*inputs), strict=True):
+        assert torch.equal(a, b.to(dtype))

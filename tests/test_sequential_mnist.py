@@ -68,6 +68,7 @@ def test_idx_files_plain_and_packed(tmp_path, packed, spelling):
         ("train-images-idx3-ubyte", idx(40, 28, 28, magic=b"\x80\x02}q"), "begins with 80027d71"),
         ("train-images-idx3-ubyte", idx(40, 20, 28), r"images of \(20, 28\)"),
         ("train-images-idx3-ubyte", idx(2**31, 2**31, 4, content=b"x" * 9), "truncated or damaged"),
+        ("train-images-idx3-ubyte", idx(2**32 - 1, 2**32 - 1, 0, content=b""), "truncated or damaged"),
         ("train-labels-idx1-ubyte", idx(39), "40 images but .* 39 labels"),
         ("t10k-labels-idx1-ubyte", idx(10, content=bytes([10] * 10)), "the label 10, expected 0 to 9"),
         ("t10k-labels-idx1-ubyte", None, "no t10k-labels-idx1-ubyte"),
@@ -83,6 +84,9 @@ def test_damaged_files_are_named(tmp_path, name, content, message):
 def test_damaged_gz_and_empty_sets_are_named(tmp_path):
     files = good_files()
     files["train-images-idx3-ubyte.gz"] = gzip.compress(files.pop("train-images-idx3-ubyte"))[:-20]
+    with pytest.raises(DataError, match="cannot read"):
+        idx_folder(write(tmp_path / "a", files))
+    files["train-images-idx3-ubyte.gz"] = gzip.compress(b"x")[:10] + b"\xff" * 200
     with pytest.raises(DataError, match="cannot read"):
         idx_folder(write(tmp_path / "a", files))
     files = {**good_files(), "t10k-images-idx3-ubyte": idx(0, 28, 28), "t10k-labels-idx1-ubyte": idx(0)}
@@ -125,7 +129,14 @@ def test_same_seed_same_weights(tmp_path):
         ["--dropout", "1"],
         ["--learning-rate", "0"],
         ["--magnitude", "1"],
+        ["--magnitude", "nan"],
+        ["--learning-rate", "nan"],
+        ["--weight-decay", "-1"],
+        ["--seed", "99999999999999999999"],
+        ["--name", "../escape"],
+        ["--name", ""],
         ["--device", "nonsense"],
+        ["--device", "meta"],
     ],
 )
 def test_bad_arguments_end_with_one_line_and_status_2(tmp_path, capsys, arguments):

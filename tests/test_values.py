@@ -45,6 +45,16 @@ def test_any_strides_give_the_same_bits(recurrence, layout):
         assert torch.equal(a, b)
 
 
+@pytest.mark.parametrize("strides", [(20, 1, 1), (1, 1, 1), (7, 1, 1), (0, 0, 1), (1, 20, 1)], ids=str)
+@pytest.mark.parametrize("recurrence", RECURRENCES, ids=str)
+def test_windows_that_overlap(recurrence, strides):
+    sequence, *rest = recurrence.make_inputs(2, 5, 16, torch.float32)
+    windows = torch.randn(200).as_strided(sequence.shape, strides)
+    actual = with_gradients(recurrence.function, (windows, *rest))
+    assert actual[0].stride(-1) == 1
+    assert_close(actual, with_gradients(recurrence.reference, (windows, *rest)))
+
+
 @pytest.mark.parametrize("recurrence", RECURRENCES, ids=str)
 def test_batch_first_is_a_transposition(recurrence):
     inputs = recurrence.make_inputs(9, 5, 33, torch.float64)
@@ -65,14 +75,14 @@ def test_empty(recurrence, shape):
 
 @pytest.mark.parametrize("recurrence", RECURRENCES, ids=str)
 def test_same_bits_twice_and_for_any_number_of_threads(recurrence):
-    inputs = recurrence.make_inputs(40, 33, 100, torch.float32)
-    runs = []
-    for threads in (2, 2, 1):
-        torch.set_num_threads(threads)
-        runs.append(with_gradients(recurrence.function, inputs))
-    torch.set_num_threads(2)
-    for other in runs[1:]:
-        assert all(torch.equal(a, b) for a, b in zip(runs[0], other, strict=True))
+    for shape in ((40, 33, 100), (3, 50_000, 1)):
+        inputs, runs = recurrence.make_inputs(*shape, torch.float32), []
+        for threads in (2, 2, 1):
+            torch.set_num_threads(threads)
+            runs.append(with_gradients(recurrence.function, inputs))
+        torch.set_num_threads(2)
+        for other in runs[1:]:
+            assert all(torch.equal(a, b) for a, b in zip(runs[0], other, strict=True))
 
 
 @pytest.mark.parametrize("recurrence", RECURRENCES, ids=str)

@@ -1,5 +1,7 @@
 """IndRNN layers."""
 
+import math
+
 import torch
 from torch import Tensor, nn
 
@@ -41,7 +43,7 @@ class IndRNNRecurrence(nn.Module):
     ) -> None:
         super().__init__()
         F.check_activation(activation)
-        if bound is not None and bound <= 0:
+        if bound is not None and not 0 < bound < math.inf:
             raise ValueError(f"bound is {bound}, expected a positive number or None")
         if long_memory and (bound is None or bound <= 1):
             raise ValueError(f"long_memory needs a bound above 1, and bound is {bound}; try 5 ** (1 / T)")
@@ -98,7 +100,7 @@ class IndRNN(RecurrentStack):
         input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional: as in `torch.nn.RNN`; dropout
             acts between layers. There is one bias a layer, that of the projection.
         activation, bound: as in :class:`IndRNNRecurrence`; with a bound above 1 the last layer begins with a long
-            memory.
+            memory. The activation is what `torch.nn.RNN` calls `nonlinearity`.
 
     Shape: `forward(x, h0=None, *, lengths=None, resets=None)` with x `(T, B, input_size)`, or `(T, input_size)` without
     a batch, or a `PackedSequence`, and h0 `(num_layers * directions, B, hidden_size)` gives `(output, h_n)`: the last

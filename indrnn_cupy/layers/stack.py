@@ -41,6 +41,10 @@ class RecurrentStack(nn.Module):
                 self.recurrences.append(make_recurrence(layer == num_layers - 1))
         self.dropout = nn.Dropout(dropout)
 
+    def reset_parameters(self) -> None:
+        for module in (*self.projections, *self.recurrences):
+            module.reset_parameters()
+
     def forward(
         self,
         x: Tensor | PackedSequence,
@@ -53,10 +57,14 @@ class RecurrentStack(nn.Module):
             if lengths is not None or resets is not None:
                 raise ValueError("lengths and resets go with a padded tensor, and x is a PackedSequence")
             return self._forward_packed(x, h0)
+        if not isinstance(x, Tensor):
+            raise TypeError(f"x is a {type(x).__name__}, expected a torch.Tensor or a PackedSequence")
         if x.dim() not in (2, 3) or x.shape[-1] != self.input_size:
             raise ValueError(f"x has shape {tuple(x.shape)}, expected 2 or 3 dimensions, the last of {self.input_size}")
         if x.dim() == 3:
             return self._run(x, h0, lengths, resets)
+        if h0 is not None and h0.dim() != 2:
+            raise ValueError(f"h0 has shape {tuple(h0.shape)}, expected two dimensions, as x is without a batch")
         batch = 0 if self.batch_first else 1
         y, h_n = self._run(x.unsqueeze(batch), None if h0 is None else h0.unsqueeze(1), lengths, resets)
         return y.squeeze(batch), h_n.squeeze(1)

@@ -2,10 +2,9 @@
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
 from ..runtime import Kernel
-from .recurrence import STEPS, TYPES, Steps, dense, launch, register
+from .recurrence import STEPS, TYPES, Steps, backward_once, dense, empty_like, launch, register, sum_rows
 
 FORWARD = Kernel(
     "indrnn.cu",
@@ -26,7 +25,7 @@ def _forward(
     x: Tensor, weight: Tensor, h0: Tensor, lengths: Tensor | None, resets: Tensor | None, reverse: bool, activation: str
 ) -> tuple[Tensor, Tensor]:
     x, weight, h0 = dense(x), weight.to(TYPES[x.dtype][2]).contiguous(), h0.to(x.dtype).contiguous()
-    y, h_n = torch.empty_like(x), torch.empty_like(h0)
+    y, h_n = empty_like(x), torch.empty_like(h0)
     if x.numel() == 0:
         return y, h_n.copy_(h0)
     cell, steps = (f"ACTIVATION={activation.capitalize()}",), Steps(lengths, resets, reverse)
@@ -47,14 +46,14 @@ def _backward(
 ) -> tuple[Tensor, Tensor, Tensor]:
     grad_y, grad_h_n, y = dense(grad_y), grad_h_n.contiguous(), dense(y)
     real_weight, stored_h0 = weight.to(TYPES[y.dtype][2]).contiguous(), h0.to(y.dtype).contiguous()
-    grad_x, grad_h0 = torch.empty_like(y), torch.empty_like(stored_h0)
+    grad_x, grad_h0 = empty_like(y), torch.empty_like(stored_h0)
     if y.numel() == 0:
         return grad_x, torch.zeros_like(weight), grad_h_n.to(h0.dtype, copy=True)
     rows = real_weight.new_empty(h0.shape)
     cell, steps = (f"ACTIVATION={activation.capitalize()}",), Steps(lengths, resets, reverse)
     tensors = (grad_y, grad_h_n, y, real_weight, stored_h0, grad_x, rows, grad_h0)
     launch(BACKWARD, cell, steps, tensors, (grad_y, y, grad_x))
-    return grad_x, rows.sum(0).to(weight.dtype), grad_h0.to(h0.dtype)
+    return grad_x, sum_rows(rows).to(weight.dtype), grad_h0.to(h0.dtype)
 
 
 forward_op = register(
@@ -62,7 +61,7 @@ forward_op = register(
     "(Tensor x, Tensor weight, Tensor h0, Tensor? lengths, Tensor? resets, bool reverse, str activation) "
     "-> (Tensor, Tensor)",
     _forward,
-    lambda x, weight, h0, *_: (torch.empty_like(dense(x)), x.new_empty(h0.shape)),
+    lambda x, weight, h0, *_: (empty_like(dense(x)), x.new_empty(h0.shape)),
 )
 backward_op = register(
     "indrnn_backward",
@@ -70,7 +69,7 @@ backward_op = register(
     "bool reverse, str activation) -> (Tensor, Tensor, Tensor)",
     _backward,
     lambda grad_y, grad_h_n, y, weight, h0, *_: (
-        torch.empty_like(dense(y)),
+        empty_like(dense(y)),
         weight.new_empty(weight.shape),
         h0.new_empty(h0.shape),
     ),
@@ -89,11 +88,11 @@ class IndRNNFunction(torch.autograd.Function):
         return y, h_n
 
     @staticmethod
-    @once_differentiable
     def backward(ctx, grad_y, grad_h_n):
         y, weight, h0, lengths, resets = ctx.saved_tensors
         if grad_y is None:  # only h_n is used: zeros that take no memory
             grad_y = y.new_zeros(y.shape[-1]).expand(y.shape)
         if grad_h_n is None:
             grad_h_n = y.new_zeros(h0.shape)
-        return *backward_op(grad_y, grad_h_n, y, weight, h0, lengths, resets, *ctx.options), None, None, None, None
+        grads = backward_once(backward_op, grad_y, grad_h_n, y, weight, h0, lengths, resets, *ctx.options)
+        return *grads, None, None, None, None

@@ -40,6 +40,40 @@ def register(name: str, schema: str, function: Callable[..., Any], fake: Callabl
     return getattr(torch.ops.indrnn_cupy, name).default
 
 
+class OnlyOnce(torch.autograd.Function):
+    """Calls a backward op such that differentiating its results again is an error, not a silent zero."""
+
+    @staticmethod
+    def forward(ctx, op, *arguments):
+        return op(*arguments)
+
+    @staticmethod
+    def backward(ctx, *_):
+        raise RuntimeError(
+            "the gradient of a recurrence cannot be differentiated again; use indrnn_cupy.reference there"
+        )
+
+
+def backward_once(op: Callable[..., Any], *arguments: Any) -> Any:
+    """Calls a backward op, guarded where a graph of the gradient is made."""
+    if torch.is_grad_enabled() and not torch.compiler.is_compiling():
+        return OnlyOnce.apply(op, *arguments)
+    return op(*arguments)
+
+
+def empty_like(sequence: Tensor) -> Tensor:
+    """Memory for an output, laid out as the sequence if that has its hidden units side by side."""
+    output = torch.empty_like(sequence)
+    if dense(output) is output:
+        return output
+    return torch.empty_like(sequence, memory_format=torch.contiguous_format)  # of a sequence that overlaps itself
+
+
+def sum_rows(rows: Tensor) -> Tensor:
+    """The sum over the first dimension, in one order for any number of threads."""
+    return rows.sum(0) if rows.shape[1] > 1 else rows.cumsum(0)[-1]  # torch divides a sum to one number by threads
+
+
 def dense(sequence: Tensor) -> Tensor:
     """The sequence itself if its hidden units lie side by side, whatever the strides of time and batch; else a copy."""
     return sequence if sequence.stride(-1) == 1 or sequence.shape[-1] == 1 else sequence.contiguous()

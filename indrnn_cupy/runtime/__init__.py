@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from . import cuda, host, source
-from .errors import CompilerMissingError, KernelError, KernelSourceError
+from .errors import CompilerMissingError, KernelError
 from .kernel import Kernel
+from .source import overlay
 
-__all__ = ["Kernel", "KernelError", "cuda", "host", "missing", "use_kernels"]
+__all__ = ["CompilerMissingError", "Kernel", "KernelError", "cuda", "host", "missing", "overlay", "use_kernels"]
 
 
 @cache
@@ -41,18 +42,13 @@ class use_kernels:
 
     def __init__(self, folder: str | os.PathLike[str] | None) -> None:
         path = None if folder is None else Path(folder).absolute()
-        if path and not any(p.suffix in (".cu", ".cuh") for p in (path.iterdir() if path.is_dir() else ())):
-            raise KernelSourceError(f"no .cu or .cuh file in {path}; copy those to change from {source.KERNELS}")
+        if path:
+            source.check_folder(path)
         self._before = source.overlay()
-        self._set(path)
-
-    def _set(self, path: Path | None) -> None:
         source.set_overlay(path)
-        host.load.cache_clear()
-        cuda.load.cache_clear()
 
     def __enter__(self) -> "use_kernels":
         return self
 
     def __exit__(self, *_: Any) -> None:
-        self._set(self._before)
+        source.set_overlay(self._before)

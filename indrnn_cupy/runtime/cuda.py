@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from . import source
 from .bridge import to_cupy
 from .errors import CompilerMissingError, KernelCompileError
 from .kernel import Kernel
@@ -29,16 +30,16 @@ def cupy() -> Any:
 
 
 @cache
-def _module(source: str, defines: tuple[str, ...]) -> Any:
-    return cupy().RawModule(code=source, options=(*FLAGS, *(f"-D{d}" for d in defines)))
+def _module(text: str, defines: tuple[str, ...]) -> Any:
+    return cupy().RawModule(code=text, options=(*FLAGS, *(f"-D{d}" for d in defines)))
 
 
 @cache
-def load(kernel: Kernel, defines: tuple[str, ...], device: int) -> tuple[Any, tuple[Any, ...]]:
+def load(kernel: Kernel, defines: tuple[str, ...], device: int, generation: int) -> tuple[Any, tuple[Any, ...]]:
     """The kernel compiled for that device, and for each parameter its NumPy type, None for an array."""
-    source, parameters = kernel.source()
+    text, parameters = kernel.source()
     try:
-        function = _module(source, defines).get_function(kernel.name)
+        function = _module(text, defines).get_function(kernel.name)
     except cupy().cuda.compiler.CompileException as error:
         raise KernelCompileError(f"{kernel.file} does not compile with NVRTC:\n{error}") from None
     return function, tuple(None if "*" in p.type else NUMPY[p.type] for p in parameters)
@@ -51,7 +52,7 @@ def launch(
     with torch.cuda.device(device):
         # Looked up at every launch: a cached stream is wrong under another stream, thread or graph capture.
         stream = cupy().cuda.Stream.from_external(torch.cuda.current_stream())
-        function, types = load(kernel, defines, torch.cuda.current_device())
+        function, types = load(kernel, defines, torch.cuda.current_device(), source.generation)
         with stream:
             values = tuple(to_cupy(a) if t is None else t(a) for a, t in zip(arguments, types, strict=True))
             function(grid, (block,), values, stream=stream)

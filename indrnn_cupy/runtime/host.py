@@ -15,7 +15,7 @@ from typing import Any
 
 import torch
 
-from . import disk
+from . import disk, source
 from .errors import CompilerMissingError, KernelCompileError
 from .kernel import Kernel
 
@@ -48,10 +48,15 @@ extern "C" void {name}_grid(unsigned grid_x, unsigned grid_y, int grid_threads, 
 @cache
 def compiler() -> tuple[str, ...]:
     """The command of the host C++ compiler: $CXX, else g++, clang++, or the `ziglang` package."""
-    if chosen := os.environ.get("CXX"):
-        command = shlex.split(chosen)
+    if chosen := os.environ.get("CXX", "").strip():
+        try:
+            command = shlex.split(chosen)
+        except ValueError as error:
+            raise KernelCompileError(f"CXX is {chosen!r}, which is no command: {error}") from None
         if not shutil.which(command[0]):
-            raise KernelCompileError(f"CXX names the compiler {chosen!r}, which is not on PATH; correct or unset CXX")
+            raise KernelCompileError(
+                f"CXX names the compiler {command[0]!r}, which is not on PATH; correct or unset CXX"
+            )
         return tuple(command)
     for name in ("g++", "clang++"):
         if shutil.which(name):
@@ -74,24 +79,23 @@ def _flags() -> tuple[tuple[str, ...], str]:
 
 
 def _run(command: list[str], text: str) -> str:
-    environment = {**os.environ, "LC_ALL": "C"}
-    for name in ("ZIG_GLOBAL_CACHE_DIR", "ZIG_LOCAL_CACHE_DIR"):
-        environment.setdefault(name, str(disk.folder() / "zig"))
+    zig = str(disk.folder() / "zig")
+    environment = {"ZIG_GLOBAL_CACHE_DIR": zig, "ZIG_LOCAL_CACHE_DIR": zig, **os.environ, "LC_ALL": "C"}
     done = subprocess.run(command, input=text, capture_output=True, encoding="utf-8", env=environment)
     if done.returncode:
-        raise KernelCompileError(done.stderr)
+        raise KernelCompileError(done.stderr or f"it ended with status {done.returncode}")
     return done.stdout
 
 
 def _shorten(log: str, lines: int = 24) -> str:
-    """The part of a compiler's log from its first error on."""
+    """The part of a compiler's log that matters: from its first error on, or a linker's words before it gives up."""
     all_lines = log.splitlines()
-    first = next((i for i, line in enumerate(all_lines) if "error" in line), 0)
+    first = next((i for i, line in enumerate(all_lines) if "error:" in line and "ld returned" not in line), 0)
     return "\n".join(all_lines[first : first + lines])
 
 
 @cache
-def load(kernel: Kernel, defines: tuple[str, ...]) -> Callable[..., None]:
+def load(kernel: Kernel, defines: tuple[str, ...], generation: int) -> Callable[..., None]:
     """The compiled kernel as a function of grid x, grid y, threads and the kernel's own arguments."""
     text, parameters = kernel.source()
     flags, compiler_identity = _flags()
@@ -123,5 +127,5 @@ def load(kernel: Kernel, defines: tuple[str, ...]) -> Callable[..., None]:
 
 def launch(kernel: Kernel, defines: tuple[str, ...], grid: tuple[int, int], threads: int, arguments: tuple) -> None:
     """Runs the kernel and waits for it."""
-    function = load(kernel, defines)
+    function = load(kernel, defines, source.generation)
     function(*grid, threads, *(a.data_ptr() if isinstance(a, torch.Tensor) else a for a in arguments))

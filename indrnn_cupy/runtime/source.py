@@ -13,6 +13,7 @@ _package = Path(__file__).resolve().parents[1]
 KERNELS = next((p for p in (_package / "kernels", _package.parent / "kernels") if p.is_dir()), _package / "kernels")
 
 _overlay: Path | None = Path(p).absolute() if (p := os.environ.get("INDRNN_CUPY_KERNELS")) else None
+generation = 0  # rises when sources may have changed; what was compiled before is not used again
 
 
 def overlay() -> Path | None:
@@ -21,8 +22,62 @@ def overlay() -> Path | None:
 
 
 def set_overlay(folder: Path | None) -> None:
-    global _overlay
-    _overlay = folder
+    """Takes kernels from this folder first; reads every file again."""
+    global _overlay, generation
+    _overlay, generation = folder, generation + 1
+
+
+def check_folder(folder: Path) -> None:
+    """Raises KernelSourceError unless the folder holds kernel files."""
+    if not folder.is_dir() or not any(p.suffix in (".cu", ".cuh") for p in folder.iterdir()):
+        raise KernelSourceError(
+            f"no .cu or .cuh file in the kernel folder {folder}; copy those to change from {KERNELS}, "
+            "or take the folder out of INDRNN_CUPY_KERNELS or use_kernels"
+        )
+
+
+def _find(name: str) -> Path | None:
+    folders = [f for f in (_overlay, KERNELS) if f]
+    return next((f / name for f in folders if (f / name).is_file()), None)
+
+
+def find(name: str) -> Path:
+    """The file called `name`, from the overlay folder if it is there, else from the package."""
+    if _overlay:
+        check_folder(_overlay)
+    path = _find(name)
+    if path is None:
+        raise KernelSourceError(f"no kernel file {name} in {' or '.join(str(f) for f in (_overlay, KERNELS) if f)}")
+    return path
+
+
+def read(name: str) -> str:
+    """The text of a kernel file with its headers in place, marked so that a compiler names the file and line."""
+    return _inline(find(name), [], set())
+
+
+def _inline(path: Path, parents: list[Path], once: set[Path]) -> str:
+    if path in parents:
+        raise KernelSourceError(f"{path} includes itself, by way of {parents[-1]}")
+    try:
+        lines = path.read_text(encoding="utf-8-sig").split("\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise KernelSourceError(f"cannot read the kernel file {path}: {error}") from None
+    quoted = str(path).replace("\\", "\\\\").replace('"', '\\"')
+    text, in_comment = [f'#line 1 "{quoted}"'], False
+    for number, line in enumerate(lines, 1):
+        include = None if in_comment else re.match(r'\s*#\s*include\s+"([^"]+)"', line)
+        header = _find(os.path.normpath(include[1])) if include else None
+        if line.strip() == "#pragma once":
+            once.add(path)
+            text.append("")
+        elif header:
+            text += [] if header in once else [_inline(header, [*parents, path], once)]
+            text.append(f'#line {number + 1} "{quoted}"')
+        else:
+            text.append(line)  # a header that is not there is left for the compiler to name
+        in_comment = line.rfind("/*") > line.rfind("*/") or (in_comment and "*/" not in line)
+    return "\n".join(text) + "\n"
 
 
 class Parameter(NamedTuple):
@@ -33,57 +88,25 @@ class Parameter(NamedTuple):
         return f"{self.type} {self.name}"
 
 
-def find(name: str) -> Path:
-    """The file called `name`, from the overlay folder if it is there, else from the package."""
-    if _overlay and not _overlay.is_dir():
-        raise KernelSourceError(
-            f"the kernel folder {_overlay} does not exist; point INDRNN_CUPY_KERNELS or use_kernels at a folder"
-        )
-    for folder in filter(None, (_overlay, KERNELS)):
-        if (folder / name).is_file():
-            return folder / name
-    raise KernelSourceError(f"no kernel file {name} in {' or '.join(str(f) for f in (_overlay, KERNELS) if f)}")
-
-
-def read(name: str) -> str:
-    """The text of a kernel file with its headers in place, marked so that a compiler names the file and line."""
-    return _inline(name, set())
-
-
-def _inline(name: str, seen: set[str]) -> str:
-    path = find(name)
-    seen.add(name)
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise KernelSourceError(f"cannot read the kernel file {path}: {error}") from None
-    quoted = str(path).replace("\\", "\\\\").replace('"', '\\"')
-    lines = [f'#line 1 "{quoted}"']
-    for number, line in enumerate(text.splitlines(), 1):
-        if include := re.match(r'\s*#\s*include\s+"([^"]+)"', line):
-            if include[1] not in seen:
-                lines.append(_inline(include[1], seen))
-            lines.append(f'#line {number + 1} "{quoted}"')
-        else:
-            lines.append("" if line.strip() == "#pragma once" else line)
-    return "\n".join(lines) + "\n"
-
-
 @cache
 def parse_parameters(text: str) -> tuple[Parameter, ...]:
     """The parameters of a C parameter list."""
-    plain = text.replace("__restrict__", " ").replace("*", "* ")
+    plain = re.sub(r"\b__restrict(__)?\b", " ", text).replace("*", "* ")
     words = [p.split() for p in plain.split(",") if p.strip()]
+    words = [sorted(w[:-1], key=lambda word: word != "const") + w[-1:] for w in words]  # `T const*` is `const T*`
     return tuple(Parameter(" ".join(w[:-1]).replace(" *", "*"), w[-1]) for w in words)
 
 
 def declared_parameters(source: str, kernel: str) -> tuple[Parameter, ...]:
     """The parameters with which `source` declares the kernel of that name."""
     plain = re.sub(r"//[^\n]*|/\*.*?\*/", " ", source, flags=re.S)
-    found = re.search(rf'extern\s+"C"\s+__global__\s+void\s+{kernel}\s*\(([^)]*)\)', plain)
-    if not found:
-        raise KernelSignatureError(f'no `extern "C" __global__ void {kernel}(...)` in the kernel file')
-    return parse_parameters(found[1])
+    bounds = r"(?:__launch_bounds__\s*\([^)]*\)\s*)?"
+    found = re.findall(rf'extern\s+"C"\s+__global__\s+void\s+{bounds}{kernel}\s*\(([^)]*)\)', plain)
+    if len(found) != 1:
+        raise KernelSignatureError(
+            f'expected one `extern "C" __global__ void {kernel}(...)` in the kernel file, found {len(found)}'
+        )
+    return parse_parameters(found[0])
 
 
 def check_parameters(declared: tuple[Parameter, ...], passed: tuple[Parameter, ...], where: str) -> None:

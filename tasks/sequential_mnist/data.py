@@ -2,7 +2,9 @@
 
 import gzip
 import hashlib
+import math
 import struct
+import zlib
 from importlib import metadata
 from pathlib import Path
 from typing import NamedTuple
@@ -79,7 +81,7 @@ def _read_idx(folder: Path, stem: str, dimensions: int) -> tuple[Path, np.ndarra
         raise DataError(f"no {names[0]} or {names[1]} in {folder}")
     try:
         content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-    except (OSError, EOFError, ValueError) as error:
+    except (OSError, EOFError, ValueError, zlib.error) as error:
         raise DataError(f"cannot read {path}: {error}") from None
     header = 4 + 4 * dimensions
     if len(content) < header:
@@ -89,6 +91,6 @@ def _read_idx(folder: Path, stem: str, dimensions: int) -> tuple[Path, np.ndarra
             f"{path} begins with {content[:4].hex()}, expected 000008{dimensions:02x} of an IDX file of bytes"
         )
     shape = struct.unpack(f">{dimensions}I", content[4:header])
-    if len(content) - header != np.prod(shape, dtype=object):
+    if len(content) - header != math.prod(shape) or math.prod(shape[1:]) == 0:
         raise DataError(f"{path} states {shape} numbers but holds {len(content) - header}: truncated or damaged")
     return path, np.frombuffer(bytearray(content), np.uint8, offset=header).reshape(shape)

@@ -7,6 +7,7 @@ Without --data-dir: 4,000 training and 1,000 test digits that the package mlxten
 """
 
 import dataclasses
+import math
 import sys
 import time
 from dataclasses import dataclass
@@ -38,7 +39,7 @@ class Config:
     """The recurrent weights are held within magnitude ** (1 / 784)."""
     epochs: int = 20
     max_steps: int | None = None
-    """Stop after this many steps of the optimizer, whatever the epochs."""
+    """Stop after this many steps of the optimizer, whatever the epochs; the schedule ends there too."""
     batch_size: int = 16
     learning_rate: float = 2e-3
     """The peak of a one-cycle schedule."""
@@ -64,12 +65,19 @@ def check(config: Config) -> None:
             raise ConfigError(f"--{name.replace('_', '-')} is {value}, expected at least 1")
     if not 0 <= config.dropout < 1:
         raise ConfigError(f"--dropout is {config.dropout}, expected a number from 0 to below 1")
-    if config.learning_rate <= 0:
-        raise ConfigError(f"--learning-rate is {config.learning_rate}, expected a positive number")
-    if config.magnitude <= 1:
-        raise ConfigError(f"--magnitude is {config.magnitude}, expected a number above 1")
+    if not 0 < config.learning_rate <= 1:
+        raise ConfigError(f"--learning-rate is {config.learning_rate}, expected a number above 0, at most 1")
+    if not 1.01 <= config.magnitude <= 1000:
+        raise ConfigError(f"--magnitude is {config.magnitude}, expected a number from 1.01 to 1000")
+    if not 0 <= config.weight_decay <= 1:
+        raise ConfigError(f"--weight-decay is {config.weight_decay}, expected a number from 0 to 1")
+    if not 0 <= config.seed < 2**63:
+        raise ConfigError(f"--seed is {config.seed}, expected a number from 0 to 2**63 - 1")
+    if config.name is not None and (not config.name.strip(".") or "/" in config.name):
+        raise ConfigError(f"--name is {config.name!r}, expected the name of a folder to make in {config.runs}/")
     try:
-        torch.empty(0, device=config.device)
+        if torch.empty(0, device=config.device).device.type not in ("cpu", "cuda"):
+            raise ConfigError(f"--device is {config.device}, expected cpu or cuda")
     except (RuntimeError, AssertionError) as error:
         raise ConfigError(f"--device {config.device} cannot be used: {str(error).splitlines()[0]}") from None
 
@@ -129,7 +137,7 @@ def train(config: Config) -> float:
 
     run = RunFolder(config.runs, "sequential_mnist", config.name, dataclasses.asdict(config))
     step, best = 0, -1.0
-    with tqdm(total=total, unit="step", file=sys.stdout, dynamic_ncols=True) as bar:
+    with tqdm(total=total, unit="step", dynamic_ncols=True) as bar:
         while step < total:
             model.train()
             losses, right, seen = [], 0, 0
@@ -141,15 +149,19 @@ def train(config: Config) -> float:
                 optimizer.zero_grad()
                 loss.backward()
                 nn.utils.clip_grad_value_(model.parameters(), 10.0)
+                learning_rate = float(schedule.get_last_lr()[0])
                 optimizer.step()
                 schedule.step()
                 model.clamp_()
                 step += 1
                 losses.append(loss.item())
+                if not math.isfinite(losses[-1]):
+                    raise ConfigError(f"the loss is {losses[-1]} after {step} steps; try a smaller --learning-rate")
                 right += int((logits.argmax(1) == labels).sum())
                 seen += len(labels)
                 bar.set_postfix(loss=f"{losses[-1]:.3f}", accuracy=f"{100 * right / seen:.1f}%", refresh=False)
                 bar.update()
+            bar.set_postfix_str("evaluating")
             measure_norms(model, training.images[shuffled[:1000]], order)
             row = {
                 "epoch": step / steps_per_epoch,
@@ -157,15 +169,15 @@ def train(config: Config) -> float:
                 "train_loss": sum(losses) / len(losses),
                 "train_accuracy": right / seen,
                 "validation_accuracy": accuracy(model, validation, order),
-                "learning_rate": float(schedule.get_last_lr()[0]),
+                "learning_rate": learning_rate,
                 "seconds": time.perf_counter() - started,
             }
-            run.log(row)
             checkpoint = {"model": model.state_dict(), "order": order, "metrics": row}
             run.save("last.pt", checkpoint)
             if row["validation_accuracy"] >= best:
                 best = row["validation_accuracy"]
                 run.save("best.pt", checkpoint)
+            run.log(row)
 
     model.load_state_dict(run.load("best.pt")["model"])
     result = accuracy(model, test, order)
@@ -176,8 +188,8 @@ def train(config: Config) -> float:
 
 def main(arguments: list[str] | None = None) -> None:
     try:
-        train(tyro.cli(Config, args=arguments, description=__doc__))
-    except (ConfigError, DataError, FileExistsError) as error:
+        train(tyro.cli(Config, args=arguments, description=__doc__, prog="python -m tasks.sequential_mnist.train"))
+    except (ConfigError, DataError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
