@@ -1,7 +1,6 @@
 """IndRNN on a CPU: the kernels against a copy of the same bytes, the op against a loop of PyTorch operations.
 
-export OMP_WAIT_POLICY=passive MALLOC_MMAP_THRESHOLD_=4294967296 MALLOC_TRIM_THRESHOLD_=4294967296
-python -m benchmarks.indrnn
+OMP_WAIT_POLICY=passive MALLOC_MMAP_THRESHOLD_=4294967296 MALLOC_TRIM_THRESHOLD_=4294967296 python -m benchmarks.indrnn
 
 The two settings of malloc let freed memory be used again, for all that is timed alike. Without them the kernel of the
 operating system clears new pages for every large tensor, which takes longer than the recurrence.

@@ -19,10 +19,10 @@ DTYPES = list(shared.TYPES)
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
-@pytest.mark.parametrize("resets", [0, 1])
+@pytest.mark.parametrize("resets", [False, True], ids=["", "resets"])
 @pytest.mark.parametrize("recurrence", RECURRENCES, ids=str)
 def test_compiles_without_spills(recurrence, resets, dtype, architecture):
-    defines = [f"-D{d}" for d in (*shared.gpu_defines(dtype), *recurrence.defines, f"RESETS={resets}")]
+    defines = [f"-D{d}" for d in shared.gpu_defines(dtype, resets) + recurrence.defines]
     for source in {kernel.source()[0] for kernel in recurrence.kernels}:
         code, log = nvrtc.compile(source, architecture, (*cuda.FLAGS, *defines, "--ptxas-options=-v"))
         assert code

@@ -21,6 +21,7 @@ def test_example_of_use():
     names: dict = {}
     exec(block("python", "F.indrnn"), names)
     assert names["y"].shape == (784, 32, 256) and names["h_n"].shape == (2, 32, 256)
+    exec(block("python", "gradcheck"), names)
 
 
 def test_editing_a_kernel(tmp_path):

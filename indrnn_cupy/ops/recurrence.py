@@ -98,35 +98,37 @@ def launch(
     lengths, resets, reverse = steps
     strides = [stride for sequence in sequences for stride in sequence.stride()[:2]]
     shape = (*sequences[0].shape, int(reverse), *((0, 0) if resets is None else resets.stride()))
-    defines = (*cell, f"RESETS={resets is not None:d}")
     launcher = launch_on_gpu if sequences[0].is_cuda else launch_on_host
-    launcher(kernel, sequences[0], defines, (*tensors, lengths, resets, *shape, *strides))
+    launcher(kernel, sequences[0], cell, resets is not None, (*tensors, lengths, resets, *shape, *strides))
 
 
-def launch_on_gpu(kernel: Kernel, sequence: Tensor, cell: tuple[str, ...], arguments: tuple) -> None:
+def launch_on_gpu(kernel: Kernel, sequence: Tensor, cell: tuple[str, ...], resets: bool, arguments: tuple) -> None:
     B, H = sequence.shape[1:]
     grid = (B, math.ceil(H / THREADS))
-    cuda.launch(kernel, gpu_defines(sequence.dtype) + cell, grid, THREADS, arguments, sequence.device)
+    cuda.launch(kernel, gpu_defines(sequence.dtype, resets) + cell, grid, THREADS, arguments, sequence.device)
 
 
-def launch_on_host(kernel: Kernel, sequence: Tensor, cell: tuple[str, ...], arguments: tuple) -> None:
+def launch_on_host(kernel: Kernel, sequence: Tensor, cell: tuple[str, ...], resets: bool, arguments: tuple) -> None:
     B, H = sequence.shape[1:]
     threads = torch.get_num_threads() if sequence.numel() > SMALL else 1
     stream = sequence.numel() * sequence.element_size() > STREAM_BYTES
-    host.launch(kernel, host_defines(sequence.dtype, stream) + cell, host_grid(B, H, threads), threads, arguments)
+    defines = host_defines(sequence.dtype, resets, stream) + cell
+    host.launch(kernel, defines, host_grid(B, H, threads), threads, arguments)
 
 
 @cache
-def gpu_defines(dtype: torch.dtype) -> tuple[str, ...]:
+def gpu_defines(dtype: torch.dtype, resets: bool) -> tuple[str, ...]:
     scalar, real, _ = TYPES[dtype]
-    prefetch = 32 if real == "float" else 16  # as many as fit the registers without a spill
-    return f"SCALAR={scalar}", f"REAL={real}", "LANES=1", f"THREADS={THREADS}", f"PREFETCH={prefetch}"
+    prefetch = 32 if real == "float" and not resets else 16  # as many as fit the registers without a spill
+    types = f"SCALAR={scalar}", f"REAL={real}", f"RESETS={resets:d}"
+    return *types, "LANES=1", f"THREADS={THREADS}", f"PREFETCH={prefetch}"
 
 
 @cache
-def host_defines(dtype: torch.dtype, stream: bool) -> tuple[str, ...]:
+def host_defines(dtype: torch.dtype, resets: bool, stream: bool) -> tuple[str, ...]:
     scalar, real, _ = TYPES[dtype]
-    return f"SCALAR={scalar}", f"REAL={real}", f"LANES={LANES}", f"TILE={TILE}", f"STREAM={stream:d}"
+    types = f"SCALAR={scalar}", f"REAL={real}", f"RESETS={resets:d}"
+    return *types, f"LANES={LANES}", f"TILE={TILE}", f"STREAM={stream:d}"
 
 
 @cache
