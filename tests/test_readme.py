@@ -19,7 +19,7 @@ def block(language: str, containing: str) -> str:
 
 def test_example_of_use():
     names: dict = {}
-    exec(block("python", "F.indrnn"), names)
+    exec(block("python", "import IndRNN"), names)
     assert names["y"].shape == (784, 32, 256) and names["h_n"].shape == (2, 32, 256)
     exec(block("python", "gradcheck"), names)
 
