@@ -30,7 +30,7 @@ dist.destroy_process_group()
 def test_gradients_of_two_processes_equal_those_of_one(tmp_path):
     (tmp_path / "script.py").write_text(SCRIPT)
     root = str(Path(__file__).resolve().parents[1])
-    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", "--master-port=29511", "script.py"]
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "script.py"]
     environment = {**os.environ, "PYTHONPATH": root, "OMP_NUM_THREADS": "1"}
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300)
     assert done.stdout.count("equal") == 2, done.stderr
