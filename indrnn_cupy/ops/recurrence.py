@@ -116,19 +116,20 @@ def launch_on_host(kernel: Kernel, sequence: Tensor, cell: tuple[str, ...], rese
     host.launch(kernel, defines, host_grid(B, H, threads), threads, arguments)
 
 
+def _common_defines(dtype: torch.dtype, resets: bool) -> tuple[str, ...]:
+    scalar, real, _ = TYPES[dtype]
+    return f"SCALAR={scalar}", f"REAL={real}", f"RESETS={resets:d}"
+
+
 @cache
 def gpu_defines(dtype: torch.dtype, resets: bool) -> tuple[str, ...]:
-    scalar, real, _ = TYPES[dtype]
-    prefetch = 32 if real == "float" and not resets else 16  # as many as fit the registers without a spill
-    types = f"SCALAR={scalar}", f"REAL={real}", f"RESETS={resets:d}"
-    return *types, "LANES=1", f"THREADS={THREADS}", f"PREFETCH={prefetch}"
+    prefetch = 32 if dtype != torch.float64 and not resets else 16  # as many as fit the registers without a spill
+    return *_common_defines(dtype, resets), "LANES=1", f"THREADS={THREADS}", f"PREFETCH={prefetch}"
 
 
 @cache
 def host_defines(dtype: torch.dtype, resets: bool, stream: bool) -> tuple[str, ...]:
-    scalar, real, _ = TYPES[dtype]
-    types = f"SCALAR={scalar}", f"REAL={real}", f"RESETS={resets:d}"
-    return *types, f"LANES={LANES}", f"TILE={TILE}", f"STREAM={stream:d}"
+    return *_common_defines(dtype, resets), f"LANES={LANES}", f"TILE={TILE}", f"STREAM={stream:d}"
 
 
 @cache
