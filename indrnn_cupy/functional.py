@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from . import reference
-from .ops.indrnn import IndRNNFunction
-from .ops.recurrence import TYPES
+from .ops.indrnn import indrnn as indrnn_op
+from .ops.sequence import TYPES
 from .runtime import CompilerMissingError, missing, overlay
 
 
@@ -34,7 +34,7 @@ def indrnn(
             float32 for 16-bit types. Any strides; no copy is made as long as the hidden units lie side by side.
         weight: recurrent weight u, `(H,)`, in the type of `x`, or float32 beside a 16-bit `x`.
         h0: initial state, `(B, H)`; zeros if not given. Its type is as for `weight`.
-        activation: sigma, one of "relu", "tanh", "sigmoid", "identity".
+        activation: sigma, one of "relu", "tanh", "sigmoid", "hardtanh", "identity".
         lengths: number of steps of each row, `(B,)`, integers from 0 to T. Past its length a row's state stays as it
             is, its outputs are 0, and nothing there reaches a gradient.
         resets: `(T, B)` bool, `(B, T)` with `batch_first`; the state is zero before a marked step.
@@ -56,9 +56,8 @@ def indrnn(
     check_activation(activation)
     B, H = _check_sequence("x", x, batch_first)
     _check_like("weight", weight, (H,), x)
-    if h0 is None:
-        h0 = x.new_zeros(B, H)
-    _check_like("h0", h0, (B, H), x)
+    if h0 is not None:
+        _check_like("h0", h0, (B, H), x)
     lengths = _check_lengths(lengths, x, batch_first)
     _check_resets(resets, x)
     if not _compiled(x.device):
@@ -74,7 +73,7 @@ def indrnn(
         )
     if batch_first:
         x, resets = x.transpose(0, 1), None if resets is None else resets.transpose(0, 1)
-    y, h_n = IndRNNFunction.apply(x, weight, h0, lengths, resets, reverse, activation)
+    y, h_n = indrnn_op(x, weight, h0, lengths, resets, reverse, activation)
     return y.transpose(0, 1) if batch_first else y, h_n
 
 

@@ -3,38 +3,44 @@
 //
 // Set by -D:  SCALAR   the type of sequences and states in memory
 //             REAL     the type of the arithmetic: float, or double for double
+//             THREADS  of a block: 1 on a CPU
 //             LANES    hidden units that are worked on side by side: registers on a GPU, a SIMD loop on a CPU
-//   on a GPU: THREADS  per block;  PREFETCH  numbers loaded ahead
+//   on a GPU: PREFETCH numbers loaded ahead
 //   on a CPU: TILE     lanes that a thread owns at the most;  STREAM  1 to write outputs around the cache
+//
+// A host compiler takes the form for a GPU too, with THREADS above 1: the tests run its threads for real.
 #pragma once
 
 #ifdef __CUDACC_RTC__
 
 #define INLINE __device__ __forceinline__
-#define EACH_LANE(v, width) _Pragma("unroll") for (int v = 0; v < LANES; ++v) if (v < width)
 #define UNROLL _Pragma("unroll") for
 #define COPY_BYTES memcpy
-#define TILE LANES
-#define STREAM 0
 
 #else
 
 #define __global__
+#define __shared__ static
 #define INLINE inline __attribute__((always_inline))
 #ifdef __clang__
-#define EACH_LANE(v, width) _Pragma("clang loop vectorize(enable)") for (int v = 0; v < width; ++v)
 #define UNROLL _Pragma("unroll") for
+#define SIMD _Pragma("clang loop vectorize(enable)") for
 #else
-#define EACH_LANE(v, width) _Pragma("GCC ivdep") for (int v = 0; v < width; ++v)
 #define UNROLL _Pragma("GCC unroll 16") for
+#define SIMD _Pragma("GCC ivdep") for
 #endif
 #define COPY_BYTES __builtin_memcpy
-#define THREADS 1
 
 struct dim3 { unsigned x, y, z; };
 static thread_local dim3 blockIdx, gridDim;
-static const dim3 threadIdx = {0, 0, 0}, blockDim = {1, 1, 1};
+static const dim3 blockDim = {THREADS, 1, 1};
+#if THREADS > 1
+static thread_local dim3 threadIdx;
+void __syncthreads();  // whoever runs the threads brings it
+#else
+static const dim3 threadIdx = {0, 0, 0};
 static INLINE void __syncthreads() {}
+#endif
 
 // C's mathematics, overloaded for float as CUDA does. No header: a compiler without its libraries will do.
 #define MATH(name, parameters, arguments) \
@@ -52,6 +58,14 @@ MATH(copysign, TWO, (a, b)) MATH(fma, THREE, (a, b, c))
 #undef TWO
 #undef THREE
 
+#endif
+
+#if THREADS > 1
+#define EACH_LANE(v, width) UNROLL (int v = 0; v < LANES; ++v) if (v < width)
+#define TILE LANES
+#define STREAM 0
+#else
+#define EACH_LANE(v, width) SIMD (int v = 0; v < width; ++v)
 #endif
 
 // The bits of one type read as another of the same size.

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from indrnn_cupy.ops.recurrence import LANES, TILE, host_grid
+from indrnn_cupy.ops.cpu import LANES, TILE, grid
 
 CODE = """
 import torch, indrnn_cupy
@@ -80,6 +80,6 @@ def test_no_thread_owns_more_lanes_than_a_tile():
     for batch in (1, 2, 3, 5, 16, 33, 100, 1000):
         for hidden in (1, 63, 64, 130, 1000, 2048, 2049, 4160, 8200):
             for threads in (1, 2, 7, 64):
-                row_blocks, unit_blocks = host_grid(batch, hidden, threads)
+                row_blocks, unit_blocks, _ = grid(batch, hidden, threads)
                 units = math.ceil(math.ceil(hidden / unit_blocks) / LANES) * LANES  # as the kernel divides them
                 assert 1 <= row_blocks <= batch and math.ceil(batch / row_blocks) * units <= TILE

@@ -67,7 +67,7 @@ def test_activation_over_its_whole_range(name, dtype):
         ({"lengths": torch.tensor([1, 2, 5])}, ValueError, "lengths go from 1 to 5, expected 0 to T = 4"),
         ({"resets": torch.ones(4, 3)}, TypeError, "resets is torch.float32, expected a torch.bool"),
         ({"resets": torch.ones(3, 4, dtype=torch.bool)}, ValueError, r"resets has shape \(3, 4\), expected \(4, 3\)"),
-        ({"activation": "gelu"}, ValueError, "'gelu', expected one of relu, tanh, sigmoid, identity"),
+        ({"activation": "gelu"}, ValueError, "'gelu', expected one of relu, tanh, sigmoid, hardtanh, identity"),
     ],
 )
 def test_what_does_not_fit_is_said(change, error, message):

@@ -2,8 +2,9 @@
 
 import pytest
 import torch
-from recurrences import RECURRENCES, assert_close, with_gradients
+from closeness import assert_close
 
+from indrnn_cupy.check.recurrences import RECURRENCES, with_gradients
 from indrnn_cupy.ops import indrnn
 
 

@@ -4,9 +4,10 @@ import hypothesis
 import pytest
 import torch
 from hypothesis import strategies as st
-from recurrences import RECURRENCES, assert_close, with_gradients
+from closeness import assert_close
 
-from indrnn_cupy.ops.recurrence import TYPES
+from indrnn_cupy.check.recurrences import RECURRENCES, with_gradients
+from indrnn_cupy.ops.sequence import TYPES
 
 
 def lay_out(x, layout):

@@ -4,9 +4,10 @@ import itertools
 
 import pytest
 import torch
-from recurrences import RECURRENCES, assert_close, with_gradients
+from closeness import assert_close
 
-from indrnn_cupy.ops.recurrence import TYPES
+from indrnn_cupy.check.recurrences import RECURRENCES, with_gradients
+from indrnn_cupy.ops.sequence import TYPES
 
 
 def steps(T, B):
@@ -85,8 +86,7 @@ def test_resets_with_batch_first(recurrence):
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16], ids=str)
 @pytest.mark.parametrize("recurrence", RECURRENCES, ids=str)
 def test_16_bit_sequences_beside_float32_parameters(recurrence, dtype):
-    inputs = recurrence.make_inputs(30, 4, 50, torch.float32)
-    mixed = tuple(t.to(dtype) if t.dim() == 3 else t for t in inputs)
+    mixed = tuple(t if t.dim() == 3 else t.float() for t in recurrence.make_inputs(30, 4, 50, dtype))
     actual = with_gradients(recurrence.function, mixed)
     assert_close(actual, with_gradients(recurrence.reference, mixed), dtype)
     assert [t.dtype for t in actual[-len(mixed) :]] == [t.dtype for t in mixed]

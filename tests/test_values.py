@@ -2,7 +2,10 @@
 
 import pytest
 import torch
-from recurrences import RECURRENCES, assert_close, with_gradients
+from closeness import assert_close
+
+from indrnn_cupy.check.recurrences import RECURRENCES, with_gradients
+from indrnn_cupy.ops import cpu
 
 SHAPES = [(7, 3, 5), (20, 33, 130), (1, 1, 1), (5, 4, 64), (9, 70, 200), (3, 2, 2500), (300, 2, 128)]
 
@@ -97,11 +100,9 @@ def test_gradient_of_the_last_state_alone(recurrence):
 
 @pytest.mark.parametrize("recurrence", RECURRENCES, ids=str)
 def test_outputs_that_leave_the_cache(recurrence, monkeypatch):
-    from indrnn_cupy.ops import recurrence as shared
-
     inputs = recurrence.make_inputs(6, 5, 200, torch.float32)
     cached = with_gradients(recurrence.function, inputs)
-    monkeypatch.setattr(shared, "STREAM_BYTES", 0)
+    monkeypatch.setattr(cpu, "STREAM_BYTES", 0)
     for a, b in zip(cached, with_gradients(recurrence.function, inputs), strict=True):
         assert torch.equal(a, b)
 

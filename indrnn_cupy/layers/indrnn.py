@@ -16,7 +16,7 @@ class IndRNNRecurrence(nn.Module):
 
     Args:
         hidden_size: H, the number of units.
-        activation: "relu", "tanh", "sigmoid" or "identity".
+        activation: "relu", "tanh", "sigmoid", "hardtanh" or "identity".
         batch_first: sequences are `(B, T, H)` instead of `(T, B, H)`.
         bound: the largest :math:`|u|`, or None. For a ReLU over T steps `magnitude ** (1 / T)` keeps what a unit
             remembers from growing by more than `magnitude`; 2 to 5 are usual. It sets the initial range of u;

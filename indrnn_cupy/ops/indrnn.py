@@ -3,75 +3,104 @@
 import torch
 from torch import Tensor
 
-from ..runtime import Kernel
-from .recurrence import STEPS, TYPES, Steps, backward_once, dense, empty_like, launch, register, sum_rows
+from .chunks import Summary
+from .launch import launch
+from .recurrence import backward_once, dense, empty_like, like, needs_gradient, register, sum_rows
+from .sequence import TYPES, Steps, sequence_kernel
 
-FORWARD = Kernel(
+FORWARD = sequence_kernel(
     "indrnn.cu",
     "indrnn_forward",
-    f"const scalar* x, const real* weight, const scalar* h0, scalar* y, scalar* h_n, {STEPS}, "
-    "long long x_t, long long x_b, long long y_t, long long y_b",
+    "const scalar* x, const real* weight, const state* h0, scalar* y, scalar* h_n",
+    ("x", "y"),
 )
-BACKWARD = Kernel(
+BACKWARD = sequence_kernel(
     "indrnn.cu",
     "indrnn_backward",
-    "const scalar* grad_y, const scalar* grad_h_n, const scalar* y, const real* weight, const scalar* h0, "
-    f"scalar* grad_x, real* grad_weight, scalar* grad_h0, {STEPS}, "
-    "long long grad_y_t, long long grad_y_b, long long y_t, long long y_b, long long grad_x_t, long long grad_x_b",
+    "const scalar* grad_y, const state* grad_h_n, const scalar* y, const real* weight, const scalar* h0, "
+    "scalar* grad_x, real* grad_weight, scalar* grad_h0",
+    ("grad_y", "y", "grad_x"),
 )
+FORWARD_SUMMARY = sequence_kernel(
+    "indrnn_chunks.cu", "indrnn_forward_summary", "const scalar* x, const real* weight, real* summary", ("x",)
+)
+BACKWARD_SUMMARY = sequence_kernel(
+    "indrnn_chunks.cu",
+    "indrnn_backward_summary",
+    "const scalar* grad_y, const scalar* y, const real* weight, real* summary",
+    ("grad_y", "y"),
+)
+FORWARD_CHUNKS = Summary(FORWARD_SUMMARY, takes=(0, 1), start=2, clamped=True)
+BACKWARD_CHUNKS = Summary(BACKWARD_SUMMARY, takes=(0, 2, 3), start=1, clamped=False, sums=6)
+CLAMPS = ("relu", "hardtanh", "identity")  # activations whose forward steps can be summed up
 
 
 def _forward(
-    x: Tensor, weight: Tensor, h0: Tensor, lengths: Tensor | None, resets: Tensor | None, reverse: bool, activation: str
+    x: Tensor,
+    weight: Tensor,
+    h0: Tensor | None,
+    lengths: Tensor | None,
+    resets: Tensor | None,
+    reverse: bool,
+    activation: str,
 ) -> tuple[Tensor, Tensor]:
-    x, weight, h0 = dense(x), weight.to(TYPES[x.dtype][2]).contiguous(), h0.to(x.dtype).contiguous()
-    y, h_n = empty_like(x), torch.empty_like(h0)
+    _, B, H = x.shape
+    x, weight, h0 = dense(x), like(weight, TYPES[x.dtype][2]), None if h0 is None else like(h0, x.dtype)
+    y, h_n = empty_like(x), x.new_empty(B, H)
     if x.numel() == 0:
-        return y, h_n.copy_(h0)
-    cell, steps = (f"ACTIVATION={activation.capitalize()}",), Steps(lengths, resets, reverse)
-    launch(FORWARD, cell, steps, (x, weight, h0, y, h_n), (x, y))
+        return y, h_n.zero_() if h0 is None else h_n.copy_(h0)
+    summary = FORWARD_CHUNKS if activation in CLAMPS else None
+    launch(FORWARD, _cell(activation), Steps(lengths, resets, reverse), (x, weight, h0, y, h_n), summary)
     return y, h_n
 
 
 def _backward(
     grad_y: Tensor,
-    grad_h_n: Tensor,
+    grad_h_n: Tensor | None,
     y: Tensor,
     weight: Tensor,
-    h0: Tensor,
+    h0: Tensor | None,
     lengths: Tensor | None,
     resets: Tensor | None,
     reverse: bool,
     activation: str,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    grad_y, grad_h_n, y = dense(grad_y), grad_h_n.contiguous(), dense(y)
-    real_weight, stored_h0 = weight.to(TYPES[y.dtype][2]).contiguous(), h0.to(y.dtype).contiguous()
-    grad_x, grad_h0 = empty_like(y), torch.empty_like(stored_h0)
+    _, B, H = y.shape
+    y, grad_y, real = dense(y), dense(grad_y), TYPES[y.dtype][2]
+    grad_h_n = None if grad_h_n is None else like(grad_h_n, y.dtype)
+    grad_x, grad_h0 = empty_like(y), y.new_empty(B, H)
     if y.numel() == 0:
-        return grad_x, torch.zeros_like(weight), grad_h_n.to(h0.dtype, copy=True)
-    rows = real_weight.new_empty(h0.shape)
-    cell, steps = (f"ACTIVATION={activation.capitalize()}",), Steps(lengths, resets, reverse)
-    tensors = (grad_y, grad_h_n, y, real_weight, stored_h0, grad_x, rows, grad_h0)
-    launch(BACKWARD, cell, steps, tensors, (grad_y, y, grad_x))
-    return grad_x, sum_rows(rows).to(weight.dtype), grad_h0.to(h0.dtype)
+        grad_weight = torch.zeros_like(weight)
+        grad_h0 = grad_h0.zero_() if grad_h_n is None else grad_h0.copy_(grad_h_n)
+    else:
+        rows = y.new_empty(B, H, dtype=real)
+        stored_h0 = y.new_zeros(B, H) if h0 is None else like(h0, y.dtype)
+        tensors = (grad_y, grad_h_n, y, like(weight, real), stored_h0, grad_x, rows, grad_h0)
+        launch(BACKWARD, _cell(activation), Steps(lengths, resets, reverse), tensors, BACKWARD_CHUNKS)
+        grad_weight = sum_rows(rows).to(weight.dtype)
+    return grad_x, grad_weight, grad_h0 if h0 is None else grad_h0.to(h0.dtype)
+
+
+def _cell(activation: str) -> tuple[str, ...]:
+    return (f"ACTIVATION={activation.capitalize()}",)
 
 
 forward_op = register(
     "indrnn_forward",
-    "(Tensor x, Tensor weight, Tensor h0, Tensor? lengths, Tensor? resets, bool reverse, str activation) "
+    "(Tensor x, Tensor weight, Tensor? h0, Tensor? lengths, Tensor? resets, bool reverse, str activation) "
     "-> (Tensor, Tensor)",
     _forward,
-    lambda x, weight, h0, *_: (empty_like(dense(x)), x.new_empty(h0.shape)),
+    lambda x, weight, h0, *_: (empty_like(dense(x)), x.new_empty(x.shape[1:])),
 )
 backward_op = register(
     "indrnn_backward",
-    "(Tensor grad_y, Tensor grad_h_n, Tensor y, Tensor weight, Tensor h0, Tensor? lengths, Tensor? resets, "
+    "(Tensor grad_y, Tensor? grad_h_n, Tensor y, Tensor weight, Tensor? h0, Tensor? lengths, Tensor? resets, "
     "bool reverse, str activation) -> (Tensor, Tensor, Tensor)",
     _backward,
     lambda grad_y, grad_h_n, y, weight, h0, *_: (
         empty_like(dense(y)),
         weight.new_empty(weight.shape),
-        h0.new_empty(h0.shape),
+        y.new_empty(y.shape[1:], dtype=y.dtype if h0 is None else h0.dtype),
     ),
 )
 
@@ -92,7 +121,12 @@ class IndRNNFunction(torch.autograd.Function):
         y, weight, h0, lengths, resets = ctx.saved_tensors
         if grad_y is None:  # only h_n is used: zeros that take no memory
             grad_y = y.new_zeros(y.shape[-1]).expand(y.shape)
-        if grad_h_n is None:
-            grad_h_n = y.new_zeros(h0.shape)
-        grads = backward_once(backward_op, grad_y, grad_h_n, y, weight, h0, lengths, resets, *ctx.options)
-        return *grads, None, None, None, None
+        grad_x, grad_weight, grad_h0 = backward_once(
+            backward_op, grad_y, grad_h_n, y, weight, h0, lengths, resets, *ctx.options
+        )
+        return grad_x, grad_weight, None if h0 is None else grad_h0, None, None, None, None
+
+
+def indrnn(*inputs):
+    """The outputs y and h_n for the inputs of `forward_op`; see `functional.indrnn`."""
+    return (IndRNNFunction.apply if needs_gradient(*inputs[:3]) else forward_op)(*inputs)

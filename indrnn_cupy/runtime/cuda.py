@@ -14,7 +14,7 @@ from .kernel import Kernel
 # fma is written out in the kernels, as for the host, so that both round alike.
 FLAGS = ("--std=c++17", "--fmad=false")
 # CuPy passes a Python int as 64 bits and a float as a double, whatever the kernel declares.
-NUMPY: dict[str, Any] = {"long long": np.int64, "int": np.int32, "float": np.float32, "double": np.float64}
+NUMPY: dict[str, Any] = {"long long": np.int64}
 
 
 def cupy() -> Any:
@@ -46,7 +46,7 @@ def load(kernel: Kernel, defines: tuple[str, ...], device: int, generation: int)
 
 
 def launch(
-    kernel: Kernel, defines: tuple[str, ...], grid: tuple[int, int], block: int, arguments: tuple, device: torch.device
+    kernel: Kernel, defines: tuple[str, ...], grid: tuple[int, int, int], block: int, arguments: tuple, device: torch.device
 ) -> None:
     """Queues the kernel on torch's current stream of `device`."""
     with torch.cuda.device(device):

@@ -6,12 +6,12 @@ import importlib.util
 import os
 import shlex
 import shutil
+import struct
 import subprocess
 import sys
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -24,27 +24,21 @@ FLAGS = (
     *("-x", "c++", "-std=c++17", "-O3", "-march=native", "-fPIC", "-shared"),
     *("-fno-math-errno", "-fno-trapping-math", "-ffp-contract=off"),
 )
-CTYPES: dict[str, Any] = {
-    "long long": ctypes.c_longlong,
-    "int": ctypes.c_int,
-    "float": ctypes.c_float,
-    "double": ctypes.c_double,
-}
 # Runs every block of the grid; blocks are independent, so they go to as many threads as torch uses.
 GRID = """
 #line 1 "the host launcher"
-extern "C" void {name}_grid(unsigned grid_x, unsigned grid_y, int grid_threads, {parameters}) {{
+extern "C" void {name}_grid(unsigned grid_x, unsigned grid_y, unsigned grid_z, int grid_threads, const long long* words) {{
     #pragma omp parallel for num_threads(grid_threads) if (grid_threads > 1)
-    for (long long grid_block = 0; grid_block < (long long)grid_x * grid_y; ++grid_block) {{
-        gridDim = {{grid_x, grid_y, 1}};
-        blockIdx = {{unsigned(grid_block % grid_x), unsigned(grid_block / grid_x), 0}};
+    for (long long grid_block = 0; grid_block < (long long)grid_x * grid_y * grid_z; ++grid_block) {{
+        gridDim = {{grid_x, grid_y, grid_z}};
+        blockIdx.x = grid_block % grid_x;
+        blockIdx.y = grid_block / grid_x % grid_y;
+        blockIdx.z = grid_block / grid_x / grid_y;
         {name}({arguments});
         __sync_synchronize();  // stores that went around the cache are seen by whoever reads next
     }}
 }}
 """
-
-
 @cache
 def compiler() -> tuple[str, ...]:
     """The command of the host C++ compiler: $CXX, else g++, clang++, or the `ziglang` package."""
@@ -100,12 +94,12 @@ def _shorten(log: str, lines: int = 24) -> str:
 
 
 @cache
-def load(kernel: Kernel, defines: tuple[str, ...], generation: int) -> Callable[..., None]:
-    """The compiled kernel as a function of grid x, grid y, threads and the kernel's own arguments."""
+def load(kernel: Kernel, defines: tuple[str, ...], generation: int) -> tuple[Callable[..., None], Callable[..., bytes]]:
+    """The compiled kernel as a function of grid x, y, z, threads and its packed arguments, and what packs those."""
     text, parameters = kernel.source()
     flags, compiler_identity = _flags()
-    declared = ", ".join(f"{p.type} __restrict__ {p.name}" if "*" in p.type else str(p) for p in parameters)
-    text += GRID.format(name=kernel.name, parameters=declared, arguments=", ".join(p.name for p in parameters))
+    arguments = ", ".join(f"({p.type})words[{place}]" for place, p in enumerate(parameters))
+    text += GRID.format(name=kernel.name, arguments=arguments)
     flags = (*flags, *(f"-D{d}" for d in defines))
     key = hashlib.sha256("\0".join([text, *flags, *compiler(), compiler_identity]).encode()).hexdigest()[:32]
 
@@ -125,12 +119,19 @@ def load(kernel: Kernel, defines: tuple[str, ...], generation: int) -> Callable[
         ) from None
     function = getattr(library, f"{kernel.name}_grid")
     function.restype = None
-    function.argtypes = [ctypes.c_uint, ctypes.c_uint, ctypes.c_int]
-    function.argtypes += [ctypes.c_void_p if "*" in p.type else CTYPES[p.type] for p in parameters]
-    return function
+    function.argtypes = [ctypes.c_uint, ctypes.c_uint, ctypes.c_uint, ctypes.c_int, ctypes.c_char_p]
+    return function, struct.Struct(f"{len(parameters)}q").pack
 
 
-def launch(kernel: Kernel, defines: tuple[str, ...], grid: tuple[int, int], threads: int, arguments: tuple) -> None:
-    """Runs the kernel and waits for it."""
-    function = load(kernel, defines, source.generation)
-    function(*grid, threads, *(a.data_ptr() if isinstance(a, torch.Tensor) else a for a in arguments))
+def launch(
+    kernel: Kernel,
+    defines: tuple[str, ...],
+    grid: tuple[int, int, int],
+    threads: int,
+    tensors: tuple[torch.Tensor | None, ...],
+    numbers: list[int],
+) -> None:
+    """Runs the kernel on its tensors and then its whole numbers, and waits for it."""
+    function, pack = load(kernel, defines, source.generation)
+    pointers = [0 if tensor is None else tensor.data_ptr() for tensor in tensors]
+    function(*grid, threads, pack(*pointers, *numbers))  # one block of words: ctypes is slow with many arguments

@@ -1,0 +1,36 @@
+"""The package's own GPU path on a machine without a GPU: its launcher, NVRTC, and the interpreter of PTX."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, nullcontext
+from types import SimpleNamespace
+from unittest.mock import patch
+
+import torch
+
+from ..ops import chunks, launch
+from ..runtime import cuda
+from .emulated_gpu import LaunchRecord, installed
+
+STREAM = 7
+
+
+@contextmanager
+def interpreted(chunk: int = 0) -> Iterator[list[LaunchRecord]]:
+    """Inside, every kernel launch of CPU tensors is one on the emulated GPU; yields the log of launches.
+
+    With `chunk`, time is cut into chunks of as many steps, as for few lanes and many steps.
+    """
+    stream = SimpleNamespace(__cuda_stream__=lambda: (0, STREAM))
+    with installed() as log, ExitStack() as patches:
+        for place, name, value in (
+            (torch.cuda, "device", lambda _: nullcontext()),
+            (torch.cuda, "current_device", lambda: 0),
+            (torch.cuda, "current_stream", lambda: stream),
+            (launch, "on_gpu", lambda _: True),
+            (chunks, "chunk_steps", lambda *_: chunk),
+        ):
+            patches.enter_context(patch.object(place, name, value))
+        for cached in (cuda.load, cuda._module):
+            cached.cache_clear()
+            patches.callback(cached.cache_clear)
+        yield log

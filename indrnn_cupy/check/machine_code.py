@@ -1,0 +1,84 @@
+"""What a GPU will really run, read from the machine code: registers, spills, and loads under way at the same time."""
+
+import importlib.util
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+
+class Resources(NamedTuple):
+    """What ptxas gave a kernel; spilled numbers live in memory, each use of them as slow as a load."""
+
+    registers: int
+    spilled_bytes: int
+
+
+def resources(log: str) -> dict[str, Resources]:
+    """By kernel, from a log of `--ptxas-options=-v`."""
+    pattern = r"properties for (\w+)\D+(\d+) bytes stack frame, (\d+) bytes spill stores.*?Used (\d+) registers"
+    return {
+        name: Resources(int(registers), max(int(stack), int(spill)))
+        for name, stack, spill, registers in re.findall(pattern, log, re.S)
+    }
+
+
+@cache
+def disassembler() -> str | None:
+    """The path of nvdisasm: on PATH, or from the wheel nvidia-cuda-nvdisasm."""
+    spec = importlib.util.find_spec("nvidia")
+    folders = [Path(place) for place in spec.submodule_search_locations or []] if spec else []
+    found = [str(path) for folder in folders for path in sorted(folder.glob("*/bin/nvdisasm"))]
+    return shutil.which("nvdisasm") or next(iter(found), None)
+
+
+def loads_in_flight(code: bytes) -> dict[str, int]:
+    """By kernel: the most loads from memory that a thread has under way before it waits for one, in any loop."""
+    command = disassembler()
+    if command is None:
+        raise FileNotFoundError("nvdisasm is not there: pip install nvidia-cuda-nvdisasm")
+    with tempfile.NamedTemporaryFile(suffix=".cubin") as file:
+        file.write(code)
+        file.flush()
+        done = subprocess.run([command, "-c", file.name], capture_output=True, text=True, check=True)
+    sections = re.split(r"^\.text\.(\w+):$", done.stdout, flags=re.M)[1:]
+    return {
+        name: max((_most_pending(loop) for loop in _loops(body)), default=0)
+        for name, body in zip(sections[::2], sections[1::2], strict=True)
+    }
+
+
+def _loops(body: str) -> Iterator[list[str]]:
+    """The instructions between each jump backwards and where it lands."""
+    instructions: list[str] = []
+    labels: dict[str, int] = {}
+    for line in body.splitlines():
+        if label := re.match(r"\s*(\.L_x_\d+):", line):
+            labels[label[1]] = len(instructions)
+        elif found := re.match(r"\s*/\*[0-9a-f]{4,}\*/\s+(.*?)\s*;", line):
+            instructions.append(found[1])
+    for end, instruction in enumerate(instructions):
+        target = re.search(r"\bBRA\b.*?(\.L_x_\d+)", instruction)
+        if target and labels.get(target[1], end + 1) <= end:
+            yield instructions[labels[target[1]] : end + 1]
+
+
+def _most_pending(instructions: list[str]) -> int:
+    """Loads are issued in order; the first that reads the result of one waits for all."""
+    pending: set[str] = set()
+    most = 0
+    for instruction in instructions:
+        opcode, _, operands = re.sub(r"^@!?U?P\w+\s+", "", instruction).partition(" ")
+        registers = re.findall(r"\bR(\d+)\b", operands)
+        loads = opcode.startswith("LDG")
+        reads = registers if opcode.startswith("ST") else registers[1:]
+        if pending.intersection(reads):
+            pending.clear()
+        if loads:
+            pending.add(registers[0])
+            most = max(most, len(pending))
+    return most

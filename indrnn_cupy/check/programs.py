@@ -1,0 +1,65 @@
+"""Every program that a recurrence may run on a GPU, compiled by NVRTC; no GPU needed."""
+
+import time
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import torch
+
+from ..ops import gpu
+from ..ops.chunks import STARTS
+from ..ops.sequence import SequenceKernel
+from ..runtime import cuda
+from .emulated_gpu import nvrtc
+from .machine_code import Resources, disassembler, loads_in_flight, resources
+from .recurrences import Recurrence
+
+ARCHITECTURES = ("sm_80", "sm_90", "sm_100", "sm_120")
+FEW, MANY = 1, 1 << 20  # lanes: the two layouts of ops/gpu.py
+
+
+class Program(NamedTuple):
+    """A kernel file with its defines; the kernels that are launched from it."""
+
+    kernels: tuple[SequenceKernel, ...]
+    defines: tuple[str, ...]
+
+    @property
+    def file(self) -> str:
+        return self.kernels[0].file
+
+
+class Compiled(NamedTuple):
+    resources: Resources
+    loads_in_flight: int | None  # unknown without a disassembler
+    seconds: float  # that the program took to compile
+    warnings: str
+
+
+def programs(recurrence: Recurrence, dtype: torch.dtype, resets: bool, lanes: int) -> Iterator[Program]:
+    """The plain kernels, and the three passes of chunks of time."""
+    layout = gpu.layout(lanes, dtype, resets)
+    chunked = gpu.program_defines(dtype, resets, True, *layout, recurrence.defines)
+    yield Program(recurrence.kernels, gpu.program_defines(dtype, resets, False, *layout, recurrence.defines))
+    yield Program(recurrence.kernels, chunked)
+    yield Program(recurrence.summaries, chunked)
+    if dtype.itemsize >= 4:
+        for clamped in (0, 1):
+            cell = (f"CLAMPED={clamped}",)
+            yield Program((STARTS,), gpu.program_defines(dtype, False, False, *layout, cell))
+
+
+def compile_program(program: Program, architecture: str) -> dict[str, Compiled]:
+    """By kernel; raises CuPy's CompileException."""
+    (source,) = {kernel.source()[0] for kernel in program.kernels}
+    options = (*cuda.FLAGS, *(f"-D{d}" for d in program.defines), "--ptxas-options=-v")
+    started = time.perf_counter()
+    code, log = nvrtc.compile(source, architecture, options)
+    seconds = time.perf_counter() - started
+    assert isinstance(code, bytes)
+    loads = loads_in_flight(code) if disassembler() else {}
+    warnings = "\n".join(line for line in log.splitlines() if "warning" in line)
+    return {
+        name: Compiled(found, loads.get(name), seconds, warnings)
+        for name, found in resources(log).items()
+    }

@@ -1,0 +1,28 @@
+"""Launches a kernel where its tensors are."""
+
+from torch import Tensor
+
+from . import chunks, cpu, gpu
+from .chunks import Summary
+from .sequence import SequenceKernel, Steps, Tensors
+
+
+def on_gpu(tensor: Tensor) -> bool:
+    return tensor.is_cuda
+
+
+def launch(
+    kernel: SequenceKernel, cell: tuple[str, ...], steps: Steps, tensors: Tensors, summary: Summary | None = None
+) -> None:
+    """Runs a kernel over sequences that are not empty.
+
+    `cell` are the defines that choose the cell's mathematics. With a summary, few lanes and many steps are cut into
+    chunks on a GPU.
+    """
+    sequences = kernel.of(tensors)
+    if not on_gpu(sequences[0]):
+        return cpu.launch(kernel, cell, steps, tensors, sequences)
+    chunk = chunks.chunk_steps(*sequences[0].shape) if summary else 0
+    if summary and chunk:
+        return chunks.launch(kernel, summary, cell, steps, tensors, chunk)
+    return gpu.launch(kernel, cell, steps, tensors)

@@ -1,0 +1,70 @@
+"""Kernels over (T, B, H) sequences: the parameters and the defines that all of them share."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from ..runtime import Kernel
+
+# The type in memory, and the type of the arithmetic and of the weights, in C and in torch.
+TYPES = {
+    torch.float64: ("double", "double", torch.float64),
+    torch.float32: ("float", "float", torch.float32),
+    torch.float16: ("Half", "float", torch.float32),
+    torch.bfloat16: ("BFloat16", "float", torch.float32),
+}
+# What every kernel takes between its tensors and their strides.
+STEPS = (
+    "const long long* lengths, const bool* resets, long long T, long long B, long long H, long long reverse, "
+    "long long chunk, long long resets_t, long long resets_b"
+)
+Tensors = tuple[Tensor | None, ...]
+
+
+class Steps(NamedTuple):
+    """How a recurrence goes through time; every op takes these three."""
+
+    lengths: Tensor | None = None  # (B,) int64
+    resets: Tensor | None = None  # (T, B) bool
+    reverse: bool = False
+
+
+@dataclass(frozen=True)
+class SequenceKernel(Kernel):
+    """A kernel that takes its tensors, STEPS, and the strides over time and batch of those that are sequences."""
+
+    sequences: tuple[int, ...]  # the places of the (T, B, H) tensors among its tensors
+
+    def __hash__(self) -> int:  # short, as every launch looks something up by it
+        return hash(self.name)
+
+    def of(self, tensors: Tensors) -> list[Tensor]:
+        """Those of its tensors that are sequences; the first stands for all in shape and type."""
+        return [sequence for place in self.sequences if (sequence := tensors[place]) is not None]
+
+
+def sequence_kernel(file: str, name: str, tensors: str, sequences: tuple[str, ...]) -> SequenceKernel:
+    """`tensors` is a C parameter list, `sequences` are the names of the (T, B, H) ones in it."""
+    names = [parameter.split()[-1] for parameter in tensors.split(",")]
+    strides = [f"long long {name}_t, long long {name}_b" for name in sequences]
+    return SequenceKernel(
+        file, name, ", ".join((tensors, STEPS, *strides)), tuple(names.index(name) for name in sequences)
+    )
+
+
+def numbers(steps: Steps, sequences: list[Tensor], chunk: int) -> list[int]:
+    """The whole numbers among a kernel's parameters, in their order."""
+    resets = (0, 0) if steps.resets is None else steps.resets.stride()
+    values = [*sequences[0].shape, int(steps.reverse), chunk, *resets]
+    for sequence in sequences:
+        values += sequence.stride()[:2]
+    return values
+
+
+def defines(dtype: torch.dtype, resets: bool, chunks: bool, **others: int) -> tuple[str, ...]:
+    """The defines of dialect.cuh, tile.cuh and recurrence.cuh."""
+    scalar, real, _ = TYPES[dtype]
+    flags = {"RESETS": int(resets), "CHUNKS": int(chunks), **others}
+    return f"SCALAR={scalar}", f"REAL={real}", *(f"{name}={value}" for name, value in flags.items())

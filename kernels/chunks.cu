@@ -1,0 +1,39 @@
+// A recurrence in chunks of time that run side by side, for few lanes and many steps, where a GPU would stand idle:
+//   1. each chunk's summary, how the state that leaves it follows from the one that comes in; all chunks side by side
+//   2. this kernel: from chunk to chunk, the state that each of them starts from
+//   3. the recurrence as it always runs, all chunks side by side, each from its start
+//
+// A summary is h -> q * h + r, with CLAMPED between low and high. Applied one after the other, never multiplied. One that
+// is not finite, as when q = u^steps overflows, says nothing: the start after it is not known, NaN, and in 3. the thread
+// before goes on through that chunk, up to a start that is known.
+//
+// Set by -D: CLAMPED, 1 if low and high bound what leaves a chunk. SCALAR is REAL here.
+#include "recurrence.cuh"
+
+extern "C" __global__ void chunk_starts(
+    const scalar* __restrict__ summary, const scalar* __restrict__ initial, scalar* __restrict__ starts,
+    const long long* __restrict__ lengths, const bool* __restrict__ resets,
+    long long T, long long B, long long H, long long reverse, long long chunk, long long resets_t, long long resets_b,
+    long long starts_t, long long starts_b)
+{
+    Tile tile(T, B, H, lengths, reverse, chunk);  // T: the number of chunks
+    Lanes h;
+    tile.load(h, initial, H);
+    const auto part = [&](int number) { return along(summary + number * T * starts_t, starts_t, starts_b); };
+#if CLAMPED
+    walk(tile, {part(0), part(1), part(2), part(3)},
+#else
+    walk(tile, {part(0), part(1)},
+#endif
+         {along(starts, starts_t, starts_b)}, along(resets, resets_t, resets_b), [&](int i, const real* in, real* out, bool) {
+        const real q = in[0], r = in[1];
+        out[0] = h[i];
+        h[i] = q == 0 ? r : fma(q, h[i], r);
+        h[i] += (q - q) + (r - r) + (h[i] - h[i]);  // NaN if one of them is not finite
+#if CLAMPED
+        const real low = in[2] < in[3] ? in[2] : in[3], high = in[2] < in[3] ? in[3] : in[2];
+        if (low == high || h[i] < low) h[i] = low;
+        else if (h[i] > high) h[i] = high;
+#endif
+    });
+}
