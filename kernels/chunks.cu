@@ -4,8 +4,8 @@
 //   3. the recurrence as it always runs, all chunks side by side, each from its start
 //
 // A summary is h -> q * h + r, with CLAMPED between low and high. Applied one after the other, never multiplied. One that
-// is not finite, as when q = u^steps overflows, says nothing: the start after it is not known, NaN, and in 3. the thread
-// before goes on through that chunk, up to a start that is known.
+// is not finite, as when q = u^steps overflows, says nothing: the starts after it are not known, NaN, and in 3. the last
+// thread that has a start goes on through the chunks that have none.
 //
 // Set by -D: CLAMPED, 1 if low and high bound what leaves a chunk. SCALAR is REAL here.
 #include "recurrence.cuh"
@@ -28,12 +28,11 @@ extern "C" __global__ void chunk_starts(
          {along(starts, starts_t, starts_b)}, along(resets, resets_t, resets_b), [&](int i, const real* in, real* out, bool) {
         const real q = in[0], r = in[1];
         out[0] = h[i];
-        h[i] = q == 0 ? r : fma(q, h[i], r);
-        h[i] += (q - q) + (r - r) + (h[i] - h[i]);  // NaN if one of them is not finite
+        h[i] = fma(q, h[i], r);
+        h[i] += (q - q) + (r - r) + (h[i] - h[i]);  // NaN, from here on, if one of them is not finite
 #if CLAMPED
         const real low = in[2] < in[3] ? in[2] : in[3], high = in[2] < in[3] ? in[3] : in[2];
-        if (low == high || h[i] < low) h[i] = low;
-        else if (h[i] > high) h[i] = high;
+        h[i] = h[i] < low ? low : h[i] > high ? high : h[i];
 #endif
     });
 }

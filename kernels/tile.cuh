@@ -97,8 +97,8 @@ struct Tile {
         store(lanes, CHUNKS ? to + blockIdx.z * B * H : to, H);
     }
 
-    // Where a walk starts, (B, H), or (chunks, B, H). A chunk whose start is not known, NaN, is left to the thread of the
-    // chunk before, which goes on into it.
+    // Where a walk starts, (B, H), or (chunks, B, H). Chunks whose start is not known, NaN, are left to the thread of the
+    // last chunk before them, which goes on into them.
     INLINE void start(Lanes& lanes, const state* from) {
         load(lanes, CHUNKS ? from + blockIdx.z * B * H : from, H);
 #if CHUNKS

@@ -2,20 +2,20 @@
 
 import time
 from collections.abc import Iterator
+from functools import cache
 from typing import NamedTuple
 
 import torch
 
 from ..ops import gpu
 from ..ops.chunks import STARTS
-from ..ops.sequence import SequenceKernel
+from ..ops.sequence import TYPES, SequenceKernel
 from ..runtime import cuda
 from .emulated_gpu import nvrtc
 from .machine_code import Resources, disassembler, loads_in_flight, resources
 from .recurrences import Recurrence
 
 ARCHITECTURES = ("sm_80", "sm_90", "sm_100", "sm_120")
-FEW, MANY = 1, 1 << 20  # lanes: the two layouts of ops/gpu.py
 
 
 class Program(NamedTuple):
@@ -36,19 +36,17 @@ class Compiled(NamedTuple):
     warnings: str
 
 
-def programs(recurrence: Recurrence, dtype: torch.dtype, resets: bool, lanes: int) -> Iterator[Program]:
+def programs(recurrence: Recurrence, dtype: torch.dtype, resets: bool) -> Iterator[Program]:
     """The plain kernels, and the three passes of chunks of time."""
-    layout = gpu.layout(lanes, dtype, resets)
-    chunked = gpu.program_defines(dtype, resets, True, *layout, recurrence.defines)
-    yield Program(recurrence.kernels, gpu.program_defines(dtype, resets, False, *layout, recurrence.defines))
+    chunked = gpu.layout(dtype, resets, True, recurrence.defines)
+    yield Program(recurrence.kernels, gpu.layout(dtype, resets, False, recurrence.defines))
     yield Program(recurrence.kernels, chunked)
     yield Program(recurrence.summaries, chunked)
-    if dtype.itemsize >= 4:
-        for clamped in (0, 1):
-            cell = (f"CLAMPED={clamped}",)
-            yield Program((STARTS,), gpu.program_defines(dtype, False, False, *layout, cell))
+    for clamped in (0, 1):
+        yield Program((STARTS,), gpu.layout(TYPES[dtype][2], False, False, (f"CLAMPED={clamped}",)))
 
 
+@cache
 def compile_program(program: Program, architecture: str) -> dict[str, Compiled]:
     """By kernel; raises CuPy's CompileException."""
     (source,) = {kernel.source()[0] for kernel in program.kernels}

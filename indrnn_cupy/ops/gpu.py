@@ -8,7 +8,7 @@ import torch
 from ..runtime import cuda
 from .sequence import SequenceKernel, Steps, Tensors, defines, numbers
 
-FEW_BYTES = 64 << 10  # a step of fewer bytes than this needs more than 32 steps under way to keep the memory busy
+THREADS = 32  # of a block: few lanes reach all multiprocessors, and registers, not blocks, limit how many warps fit
 
 
 def launch(kernel: SequenceKernel, cell: tuple[str, ...], steps: Steps, tensors: Tensors, chunk: int = 0) -> None:
@@ -16,28 +16,14 @@ def launch(kernel: SequenceKernel, cell: tuple[str, ...], steps: Steps, tensors:
     sequences = kernel.of(tensors)
     first = sequences[0]
     T, B, H = first.shape
-    chunks = math.ceil(T / chunk) if chunk else 1
-    threads, prefetch = layout(chunks * B * H, first.dtype, steps.resets is not None)
-    program = program_defines(first.dtype, steps.resets is not None, chunk > 0, threads, prefetch, cell)
+    grid = (B, math.ceil(H / THREADS), math.ceil(T / chunk) if chunk else 1)
+    program = layout(first.dtype, steps.resets is not None, chunk > 0, cell)
     arguments = (*tensors, steps.lengths, steps.resets, *numbers(steps, sequences, chunk or T))
-    cuda.launch(kernel, program, (B, math.ceil(H / threads), chunks), threads, arguments, first.device)
+    cuda.launch(kernel, program, grid, THREADS, arguments, first.device)
 
 
 @cache
-def layout(lanes: int, dtype: torch.dtype, resets: bool) -> tuple[int, int]:
-    """Threads of a block, and numbers that a thread loads ahead; two such loads are under way at any time.
-
-    Few lanes: small blocks, so that all multiprocessors have work, and as many loads as the registers hold without a
-    spill, half as many 64-bit numbers, or with a reset beside each. Many lanes: as the memory is busy with half the
-    loads, half the registers, so that more blocks fit, and blocks so large that their number is no limit.
-    """
-    if lanes * dtype.itemsize > FEW_BYTES:
-        return 64, 16
-    return 32, 16 if dtype == torch.float64 or resets else 32
-
-
-@cache
-def program_defines(
-    dtype: torch.dtype, resets: bool, chunks: bool, threads: int, prefetch: int, cell: tuple[str, ...]
-) -> tuple[str, ...]:
-    return defines(dtype, resets, chunks, THREADS=threads, LANES=1, PREFETCH=prefetch) + cell
+def layout(dtype: torch.dtype, resets: bool, chunks: bool, cell: tuple[str, ...]) -> tuple[str, ...]:
+    """The defines of a program. A thread has up to twice PREFETCH loads under way: what fits its registers."""
+    prefetch = 16 if resets else 20 if dtype == torch.float64 else 32
+    return defines(dtype, resets, chunks, THREADS=THREADS, LANES=1, PREFETCH=prefetch) + cell
