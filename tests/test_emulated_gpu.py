@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch  # before cupy
+
 from indrnn_cupy.check.emulated_gpu import Fault, UnknownInstruction, compile, installed, run
 
 RANDOM = np.random.default_rng(0)

@@ -3,9 +3,10 @@
 import pytest
 import torch
 
+from indrnn_cupy.check import ARCHITECTURES
 from indrnn_cupy.check.interpreter import STREAM, interpreted
 from indrnn_cupy.check.machine_code import loads_in_flight
-from indrnn_cupy.check.programs import ARCHITECTURES, compile_program, programs
+from indrnn_cupy.check.programs import compile_program, programs
 from indrnn_cupy.check.recurrences import RECURRENCES, with_gradients
 from indrnn_cupy.ops.sequence import TYPES
 from indrnn_cupy.runtime import source, use_kernels

@@ -3,8 +3,8 @@
 import hypothesis
 import pytest
 import torch
-from hypothesis import strategies as st
 from closeness import assert_close
+from hypothesis import strategies as st
 
 from indrnn_cupy.check.recurrences import RECURRENCES, with_gradients
 from indrnn_cupy.ops.sequence import TYPES

@@ -1,11 +1,18 @@
 """Every kernel under AddressSanitizer, UBSan and ThreadSanitizer, in its form for a CPU and in that for a GPU."""
 
+import numpy as np
 import pytest
 import torch
 from sanitizers import SanitizerError, sanitized  # noqa: F401
 
+from indrnn_cupy import functional as F
+from indrnn_cupy import use_kernels
+from indrnn_cupy.check.emulated_gpu import Fault
+from indrnn_cupy.check.interpreter import interpreted
 from indrnn_cupy.check.recurrences import RECURRENCES, with_gradients
-from indrnn_cupy.runtime import Kernel
+from indrnn_cupy.ops import gpu
+from indrnn_cupy.runtime import Kernel, cuda, source
+from indrnn_cupy.runtime.errors import KernelSignatureError
 
 FORMS = {"CPU": {}, "GPU": {"like_gpu": True}, "chunks": {"like_gpu": True, "chunk": 4}}
 FIRST = list({r.name: r for r in reversed(RECURRENCES)}.values())  # one cell of each
@@ -32,3 +39,69 @@ def test_kernels_are_clean_and_give_the_same_bits(recurrence, sanitizer, form, d
         assert {kernel.name for kernel in recurrence.kernels} <= set(ran)
         if form != "chunks":
             assert all(torch.equal(a, e) for a, e in zip(actual, expected, strict=True))
+
+
+def edited(folder, old, new):
+    """A copy of the IndRNN kernel with a fault planted in it."""
+    text = (source.KERNELS / "indrnn.cu").read_text()
+    assert old in text
+    (folder / "indrnn.cu").write_text(text.replace(old, new))
+    return use_kernels(folder)
+
+
+OVERRUN = ("{along(x, x_t, x_b)}", "{along(x + 1, x_t, x_b)}")
+OVERFLOW = ("tile.finish(h, h_n);", "tile.fill(h, real(int(T) << 30 << 2)); tile.finish(h, h_n);")
+RACE_IN_A_BLOCK = (
+    "    tile.finish(h, h_n);",
+    "    __shared__ real all[THREADS]; all[threadIdx.x] = h[0]; h[0] = all[THREADS - 1 - threadIdx.x];\n"
+    "    tile.finish(h, h_n);",
+)
+RACE_OF_BLOCKS = ("tile.finish(h, h_n);", "tile.store(h, h_n, 0);")
+
+
+@pytest.mark.parametrize(
+    ("fault", "sanitizer", "form", "message"),
+    [
+        (OVERRUN, "memory", "CPU", "heap-buffer-overflow"),
+        (OVERRUN, "memory", "GPU", "heap-buffer-overflow"),
+        (OVERFLOW, "memory", "CPU", "left shift of"),
+        (RACE_IN_A_BLOCK, "threads", "GPU", "data race"),
+        (RACE_OF_BLOCKS, "threads", "CPU", "data race"),
+    ],
+)
+def test_planted_faults_are_found(fault, sanitizer, form, message, sanitized, tmp_path):  # noqa: F811
+    x, u = torch.randn(200, 4, 64), torch.rand(64)  # two blocks on a CPU
+    with edited(tmp_path, *fault), sanitized(sanitizer, **FORMS[form]), pytest.raises(SanitizerError, match=message):
+        F.indrnn(x, u)
+
+
+@pytest.mark.parametrize(
+    ("fault", "message"),
+    [
+        (OVERRUN, "out of bounds: load of 4 bytes"),
+        (RACE_IN_A_BLOCK, "race: another warp accessed this since the last barrier"),
+    ],
+)
+def test_planted_faults_are_found_in_the_ptx(fault, message, tmp_path, monkeypatch):
+    monkeypatch.setattr(gpu, "THREADS", 64)  # two warps
+    gpu.layout.cache_clear()
+    x, u = torch.randn(9, 4, 64), torch.rand(64)
+    with edited(tmp_path, *fault), interpreted(), pytest.raises(Fault, match=message):
+        F.indrnn(x, u)
+    gpu.layout.cache_clear()
+
+
+def test_argument_of_a_wrong_type_is_found(tmp_path, monkeypatch):
+    x, u = torch.randn(9, 4, 64), torch.rand(64)
+    with edited(tmp_path, "long long T, long long B,", "int T, long long B,"):
+        with pytest.raises(KernelSignatureError, match="it declares `int T`, expected `long long T`"):
+            F.indrnn(x, u)
+        monkeypatch.setattr(cuda, "NUMPY", {"long long": np.int64, "int": np.int64})
+        monkeypatch.setattr(Kernel, "source", lambda kernel: (source.read(kernel.file), kernel_parameters(kernel)))
+        with interpreted(), pytest.raises(TypeError, match=r"int64 for \w+_param_7, which is .u32"):
+            F.indrnn(x, u)
+
+
+def kernel_parameters(kernel):
+    """Those that the op passes, not held against the file."""
+    return source.parse_parameters(kernel.parameters)

@@ -15,8 +15,6 @@ from .emulated_gpu import nvrtc
 from .machine_code import Resources, disassembler, loads_in_flight, resources
 from .recurrences import Recurrence
 
-ARCHITECTURES = ("sm_80", "sm_90", "sm_100", "sm_120")
-
 
 class Program(NamedTuple):
     """A kernel file with its defines; the kernels that are launched from it."""
@@ -57,7 +55,4 @@ def compile_program(program: Program, architecture: str) -> dict[str, Compiled]:
     assert isinstance(code, bytes)
     loads = loads_in_flight(code) if disassembler() else {}
     warnings = "\n".join(line for line in log.splitlines() if "warning" in line)
-    return {
-        name: Compiled(found, loads.get(name), seconds, warnings)
-        for name, found in resources(log).items()
-    }
+    return {name: Compiled(found, loads.get(name), seconds, warnings) for name, found in resources(log).items()}

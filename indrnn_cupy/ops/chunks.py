@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 
-from torch import Tensor
+import torch
 
 from ..runtime import overlay
 from . import gpu
@@ -48,11 +48,11 @@ def launch(
         Steps(),
         (found, None if initial is None else initial.to(real), starts),
     )
-    parts: list[Tensor | None] = list(tensors)
+    parts = list(tensors)
     parts[summary.start] = starts
-    whole = None if summary.sums is None else tensors[summary.sums]
-    if summary.sums is not None and whole is not None:
-        parts[summary.sums] = whole.new_empty(chunks, *whole.shape)
+    if summary.sums is None:
+        return gpu.launch(kernel, cell, steps, tuple(parts), chunk)
+    sums = found.new_empty(chunks, B, H)
+    parts[summary.sums] = sums
     gpu.launch(kernel, cell, steps, tuple(parts), chunk)
-    if summary.sums is not None and whole is not None:
-        whole.copy_(parts[summary.sums].sum(0))
+    torch.sum(sums, 0, out=tensors[summary.sums])

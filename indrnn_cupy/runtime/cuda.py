@@ -46,7 +46,12 @@ def load(kernel: Kernel, defines: tuple[str, ...], device: int, generation: int)
 
 
 def launch(
-    kernel: Kernel, defines: tuple[str, ...], grid: tuple[int, int, int], block: int, arguments: tuple, device: torch.device
+    kernel: Kernel,
+    defines: tuple[str, ...],
+    grid: tuple[int, int, int],
+    block: int,
+    arguments: tuple,
+    device: torch.device,
 ) -> None:
     """Queues the kernel on torch's current stream of `device`."""
     with torch.cuda.device(device):

@@ -27,18 +27,18 @@ FLAGS = (
 # Runs every block of the grid; blocks are independent, so they go to as many threads as torch uses.
 GRID = """
 #line 1 "the host launcher"
-extern "C" void {name}_grid(unsigned grid_x, unsigned grid_y, unsigned grid_z, int grid_threads, const long long* words) {{
-    #pragma omp parallel for num_threads(grid_threads) if (grid_threads > 1)
-    for (long long grid_block = 0; grid_block < (long long)grid_x * grid_y * grid_z; ++grid_block) {{
-        gridDim = {{grid_x, grid_y, grid_z}};
-        blockIdx.x = grid_block % grid_x;
-        blockIdx.y = grid_block / grid_x % grid_y;
-        blockIdx.z = grid_block / grid_x / grid_y;
+extern "C" void {name}_grid(unsigned x, unsigned y, unsigned z, int threads, const long long* words) {{
+    #pragma omp parallel for num_threads(threads) if (threads > 1)
+    for (long long block = 0; block < (long long)x * y * z; ++block) {{
+        gridDim = {{x, y, z}};
+        blockIdx = {{unsigned(block % x), unsigned(block / x % y), unsigned(block / x / y)}};
         {name}({arguments});
         __sync_synchronize();  // stores that went around the cache are seen by whoever reads next
     }}
 }}
 """
+
+
 @cache
 def compiler() -> tuple[str, ...]:
     """The command of the host C++ compiler: $CXX, else g++, clang++, or the `ziglang` package."""

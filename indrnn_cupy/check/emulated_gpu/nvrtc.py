@@ -32,6 +32,12 @@ def compile(source: str, arch: str = "compute_90", options: tuple[str, ...] = ()
 
 
 @functools.cache
+def architectures() -> tuple[str, ...]:
+    """Those that this NVRTC makes machine code for."""
+    return tuple(f"sm_{number}" for number in nvrtc.getSupportedArchs())
+
+
+@functools.cache
 def header_options() -> tuple[str, ...]:
     """The folder of cuda_fp16.h and cuda_bf16.h, from the wheel of the CUDA runtime."""
     wheels = importlib.util.find_spec("nvidia")

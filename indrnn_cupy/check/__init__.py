@@ -1,0 +1,3 @@
+"""Checks of every kernel, edited ones too, on any machine: what `python -m indrnn_cupy` and the tests are made of."""
+
+ARCHITECTURES = ("sm_80", "sm_90", "sm_100", "sm_120")

@@ -1,0 +1,67 @@
+"""What this machine has to run kernels with, in words."""
+
+import importlib.metadata
+import platform
+import subprocess
+
+import torch
+
+from ..runtime import disk, host, missing, overlay, source
+
+
+def description() -> str:
+    """Versions, devices, compilers and folders, a line each."""
+    lines = {
+        "indrnn-cupy": f"{_version('indrnn-cupy')}, Python {platform.python_version()}, torch {torch.__version__}",
+        "GPU": _gpu(),
+        "CuPy": _cupy(),
+        "CPU": f"{torch.get_num_threads()} threads, {_host_compiler()}",
+        "kernels": f"{overlay()}, else {source.KERNELS}" if overlay() else str(source.KERNELS),
+        "compiled": _cache(),
+    }
+    return "\n".join(f"{name:<12} {text}" for name, text in lines.items())
+
+
+def _version(package: str) -> str:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return "not installed"
+
+
+def _gpu() -> str:
+    if not torch.cuda.is_available():
+        return "none that torch can use"
+    names = [torch.cuda.get_device_properties(i) for i in range(torch.cuda.device_count())]
+    devices = ", ".join(f"{p.name} (sm_{p.major}{p.minor}, {p.total_memory >> 30} GiB)" for p in names)
+    return f"{devices}; torch is built for CUDA {torch.version.cuda}"
+
+
+def _cupy() -> str:
+    if reason := missing("cuda"):
+        return reason
+    import cupy
+    from cupy.cuda import nvrtc
+
+    try:
+        version = ".".join(map(str, nvrtc.getVersion()))
+    except (RuntimeError, OSError) as error:
+        return f"{cupy.__version__}, without NVRTC ({error})"
+    if not torch.cuda.is_available():
+        return f"{cupy.__version__}, NVRTC {version}"
+    driver = cupy.cuda.runtime.driverGetVersion()
+    return f"{cupy.__version__}, NVRTC {version}, driver for CUDA {driver // 1000}.{driver % 100 // 10}"
+
+
+def _host_compiler() -> str:
+    if reason := missing("cpu"):
+        return reason
+    command = host.compiler()
+    done = subprocess.run([*command, "--version"], capture_output=True, text=True)
+    return f"{' '.join(command)}: {(done.stdout or done.stderr).splitlines()[0]}"
+
+
+def _cache() -> str:
+    place = disk.folder()
+    entries = [path.stat().st_size for path in place.iterdir() if path.is_file()]
+    return f"{place}, {len(entries)} programs, {sum(entries) / 1e6:.1f} MB"

@@ -1,0 +1,118 @@
+"""The table of `python -m indrnn_cupy --check`: one line for each kernel and machine, and whether all is well."""
+
+import os
+import statistics
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from unittest.mock import patch
+
+import torch
+
+from ..ops import cpu
+from ..runtime import KernelError, host, missing, source
+from .recurrences import RECURRENCES, Recurrence, with_gradients
+
+STEPS, BATCH, HIDDEN, CHUNK = 256, 2, 32, 64  # of the run that is counted
+FEWEST_LOADS = 16  # under way, below which a GPU waits for its memory
+ROW = "{:<26}{:<9}{:>10}{:>9}{:>17}{:>15}{:>12}  {}"
+HEAD = ROW.format("kernel", "machine", "registers", "spilled", "loads in flight", "bytes/element", "compile s", "")
+
+Faults = dict[str, list[str]]  # what is wrong -> with what
+
+
+@torch.random.fork_rng(devices=[])
+def check(architectures: Sequence[str]) -> bool:
+    """Prints the table, for float32 and the worst of a recurrence's cells; says whether every kernel is sound."""
+    torch.manual_seed(0)
+    print(f"\n{HEAD}")
+    faults: Faults = defaultdict(list)
+    if _check_on_cpu(faults):
+        if reason := missing("cuda"):
+            print(f"\nThe GPU build is not checked: {reason}")
+        else:
+            _check_for_gpu(architectures, faults)
+    for fault, places in faults.items():
+        print(f"\n{places[0]}{f' and {len(places) - 1} more' if len(places) > 1 else ''}: {fault.strip()}")
+    print(f"\n{'not sound' if faults else 'all is well'}")
+    return not faults
+
+
+def _check_on_cpu(faults: Faults) -> bool:
+    """Compiles for the CPU and holds every gradient against differences of the value; whether all kernels compile."""
+    seconds: dict[str, float] = defaultdict(float)
+    compiled = True
+    with tempfile.TemporaryDirectory() as empty, patch.dict("os.environ", INDRNN_CUPY_CACHE_DIR=empty):
+        host.load.cache_clear()
+        for recurrence in RECURRENCES:
+            try:
+                for kernel in recurrence.kernels:
+                    started = time.perf_counter()
+                    host.load(kernel, cpu.layout(torch.float32, False, False, recurrence.defines), source.generation)
+                    seconds[kernel.name] += (time.perf_counter() - started) / len(RECURRENCES)
+            except KernelError as error:
+                faults[str(error)].append(str(recurrence))
+                compiled = False
+                continue
+            inputs = [t.requires_grad_() for t in recurrence.make_inputs(4, 2, 3, torch.float64)]
+            if not torch.autograd.gradcheck(recurrence.function, inputs, raise_exception=False):
+                faults["the gradient is not that of the value"].append(str(recurrence))
+        host.load.cache_clear()
+    for name, mean in seconds.items():
+        print(ROW.format(name, "CPU", "", "", "", "", f"{mean:.1f}", ""))
+    return compiled
+
+
+def _check_for_gpu(architectures: Sequence[str], faults: Faults) -> None:
+    """Runs the PTX of every kernel, and compiles each for every architecture."""
+    from .emulated_gpu.nvrtc import architectures as known
+    from .programs import Compiled, compile_program, programs
+
+    if unknown := [name for name in architectures if name not in known()]:
+        faults[f"not known to this NVRTC, which knows {', '.join(known())}"].append(", ".join(unknown))
+        return
+    bytes_each: dict[str, float] = defaultdict(float)
+    for recurrence in RECURRENCES:
+        try:
+            _run(recurrence, bytes_each, faults)
+        except Exception as error:  # of the compiler, or a fault that the interpreter found
+            faults[f"{type(error).__name__}: {error}"].append(f"{recurrence} on a GPU")
+    every = dict.fromkeys(p for r in RECURRENCES for p in programs(r, torch.float32, resets=False))
+    found: dict[tuple[str, str], list[Compiled]] = defaultdict(list)
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        running = {(a, p): pool.submit(compile_program, p, a) for a in architectures for p in every}
+    for (architecture, program), job in running.items():
+        try:
+            for name, compiled in job.result().items():
+                found[name, architecture].append(compiled)
+        except Exception as error:
+            faults[str(error)].append(f"{program.file} for {architecture}")
+    for (name, architecture), variants in sorted(found.items()):
+        registers = max(v.resources.registers for v in variants)
+        spilled = max(v.resources.spilled_bytes for v in variants)
+        loads = min((v.loads_in_flight for v in variants if v.loads_in_flight is not None), default=None)
+        waits = loads is not None and loads < FEWEST_LOADS
+        wrong = [word for word, so in (("spills registers", spilled), ("waits for loads", waits)) if so]
+        for fault in wrong:
+            faults[fault].append(f"{name} for {architecture}")
+        each, shown = f"{bytes_each[name]:.2f}", "?" if loads is None else loads
+        seconds = f"{statistics.mean(v.seconds for v in variants):.1f}"
+        print(ROW.format(name, architecture, registers, spilled, shown, each, seconds, ", ".join(wrong)))
+
+
+def _run(recurrence: Recurrence, bytes_each: dict[str, float], faults: Faults) -> None:
+    """Launches every kernel on the emulated GPU, and counts the bytes that it moves for an element."""
+    from .interpreter import interpreted
+
+    inputs = recurrence.make_inputs(STEPS, BATCH, HIDDEN, torch.float32)
+    for chunk in (0, CHUNK):  # the plain kernels are counted without chunks
+        with interpreted(chunk) as launches:
+            actual = with_gradients(recurrence.function, inputs)
+        for launch in launches:
+            moved = launch.stats["global_load_bytes"] + launch.stats["global_store_bytes"]
+            bytes_each.setdefault(launch.name, moved / inputs[0].numel())
+        expected = with_gradients(recurrence.function, inputs)
+        if not chunk and not all(torch.equal(a, e) for a, e in zip(actual, expected, strict=True)):
+            faults["the GPU build gives other numbers than the CPU build"].append(str(recurrence))
