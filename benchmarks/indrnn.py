@@ -1,76 +1,99 @@
-"""IndRNN on a CPU: the kernels against a copy of the same bytes, the op against a loop of PyTorch operations.
+"""IndRNN on a CPU, side by side with what a user would pick instead: `python -m benchmarks.indrnn`.
 
-OMP_WAIT_POLICY=passive MALLOC_MMAP_THRESHOLD_=4294967296 MALLOC_TRIM_THRESHOLD_=4294967296 python -m benchmarks.indrnn
-
-The two settings of malloc let freed memory be used again, for all that is timed alike. Without them the kernel of the
-operating system clears new pages for every large tensor, which takes longer than the recurrence.
+All functions of a shape run in turn in one process, float32, with freed memory in use again for all alike; a figure is
+a median. Writes results.csv and results.png.
 """
 
-import torch
-from torch import Tensor
+import argparse
+import csv
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # waiting threads must not spin on a shared machine
+
+import torch
+
+import indrnn_cupy
 from indrnn_cupy import functional as F
 from indrnn_cupy.ops import indrnn
-from indrnn_cupy.ops.recurrence import Steps, launch
+from indrnn_cupy.ops.launch import launch
+from indrnn_cupy.ops.sequence import Steps
 
+from .peers import Pair, jax_scan, layer, loop, with_backward
+from .plot import draw
 from .timing import medians
 
-
-def line(name: str, seconds: float, unit_seconds: float, unit: str) -> None:
-    print(f"  {name:<30}{1e3 * seconds:9.2f} ms {seconds / unit_seconds:8.2f} {unit}")
-
-
-def loop(x: Tensor, u: Tensor) -> Tensor:
-    """What one would write without a kernel; `unbind` spares the quadratic backward of x[t]."""
-    h = torch.zeros_like(x[0])
-    states = []
-    for x_t in x.unbind(0):
-        h = torch.relu(torch.addcmul(x_t, u, h))
-        states.append(h)
-    return torch.stack(states)
+Functions = dict[tuple[str, str], Callable[[], object]]  # (what, which passes)
+COPY = ("copy_ of one tensor", "forward")
+# How often each function is run, and how many times on end.
+SHAPES = {(784, 32, 128): (15, 3), (784, 128, 512): (7, 2), (20, 128, 512): (21, 10), (2, 1, 8): (41, 200)}
 
 
-def against_copy(T: int, B: int, H: int, repeats: int) -> None:
+def kernels(T: int, B: int, H: int) -> Functions:
     """The kernels alone, into memory that is there already, as `copy_` has it."""
     x, y, grad_y, grad_x = (torch.randn(T, B, H) for _ in range(4))
     u, h0, h_n, rows, grad_h0 = torch.rand(H), *torch.zeros(4, B, H).unbind()
-    relu, steps = ("ACTIVATION=Relu",), Steps(None, None, False)
-    forward = (x, u, h0, y, h_n), (x, y)
-    backward = (grad_y, h_n, y, u, h0, grad_x, rows, grad_h0), (grad_y, y, grad_x)
-    seconds = medians(
-        {
-            "copy_": lambda: grad_x.copy_(x),
-            "forward": lambda: launch(indrnn.FORWARD, relu, steps, *forward),
-            "backward": lambda: launch(indrnn.BACKWARD, relu, steps, *backward),
-            "clone": x.clone,
-            "F.indrnn": lambda: F.indrnn(x, u),
-        },
-        repeats,
-    )
-    print(f"\n({T}, {B}, {H}) float32, {x.numel() * 4 / 1e6:.0f} MB a tensor")
-    line("copy_", seconds["copy_"], seconds["copy_"], "copies")
-    line("forward kernel, 2 streams", seconds["forward"], seconds["copy_"], "copies")
-    line("backward kernel, 3 streams", seconds["backward"], seconds["copy_"], "copies")
-    line("clone, into fresh memory", seconds["clone"], seconds["clone"], "clones")
-    line("F.indrnn, into fresh memory", seconds["F.indrnn"], seconds["clone"], "clones")
+    functions: Functions = {COPY: lambda: grad_x.copy_(x)}
+
+    def add(activation: str) -> None:
+        cell = (f"ACTIVATION={activation.capitalize()}",)
+        forward = (x, u, h0, y, h_n)
+        backward = (grad_y, h_n, y, u, h0, grad_x, rows, grad_h0)
+        functions[f"kernel, {activation}", "forward"] = lambda: launch(indrnn.FORWARD, cell, Steps(), forward)
+        functions[f"kernel, {activation}", "backward"] = lambda: launch(indrnn.BACKWARD, cell, Steps(), backward)
+
+    for activation in ("relu", "tanh", "sigmoid"):
+        add(activation)
+    return functions
 
 
-def against_loop(T: int, B: int, H: int, repeats: int) -> None:
-    """Forward and backward of the whole op against the loop."""
-    x, u, gradient = torch.randn(T, B, H).requires_grad_(), torch.rand(H).requires_grad_(), torch.randn(T, B, H)
+def calls(T: int, B: int, H: int) -> Iterator[Functions]:
+    """Whole calls, into fresh memory: ours and the peers', in groups that run in turn."""
+    x, u, gradient = torch.randn(T, B, H), torch.rand(H), torch.randn(T, B, H)
+    yield named("F.indrnn", with_backward(lambda x, u: F.indrnn(x, u)[0], (x, u), gradient))
+    if T == 2 or x.numel() > 1 << 24:
+        return
+    yield named("loop over unbind(x)", with_backward(loop, (x, u), gradient))
+    if scan := jax_scan(x, u, gradient):
+        yield named("jax.lax.scan, jit", scan)
+    if T <= 20:  # longer loops take torch.compile minutes
+        yield named("torch.compile of the loop", with_backward(torch.compile(loop), (x, u), gradient))
+    if H <= 128:
+        for name, module in (("IndRNN", indrnn_cupy.IndRNN), ("nn.GRU", torch.nn.GRU), ("nn.LSTM", torch.nn.LSTM)):
+            yield named(f"{name}, a layer", layer(module(H, H), x, gradient))
 
-    def both(y: Tensor) -> None:
-        torch.autograd.grad(y, (x, u), gradient)
 
-    seconds = medians({"op": lambda: both(F.indrnn(x, u)[0]), "loop": lambda: both(loop(x, u))}, repeats)
-    print(f"\n({T}, {B}, {H}) float32, forward and backward")
-    line("F.indrnn", seconds["op"], seconds["op"], "ops")
-    line("loop over unbind(x)", seconds["loop"], seconds["op"], "ops")
+def named(name: str, pair: Pair) -> Functions:
+    return {(name, "forward"): pair[0], (name, "forward and backward"): pair[1]}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--output", type=Path, default=Path("runs/benchmark_indrnn"), help="a folder for the results")
+    folder = parser.parse_args().output
+    torch.manual_seed(0)
+    indrnn_cupy.reuse_freed_memory()
+    print(f"torch {torch.__version__}, {torch.get_num_threads()} threads")
+    rows: list[dict[str, object]] = []
+    for shape, (repeats, burst) in SHAPES.items():
+        print(f"\n{shape!s:<27}{'':<22}{'ms':>10}{'copies':>9}")
+        functions = kernels(*shape)
+        for group in calls(*shape):
+            functions |= group
+        seconds = medians(functions, repeats, burst)
+        for (name, passes), s in seconds.items():
+            copies = s / seconds[COPY]
+            rows.append({"shape": shape, "function": name, "passes": passes, "ms": 1e3 * s, "copies": copies})
+            print(f"{name:<27}{passes:<22}{1e3 * s:10.4f}{copies:9.2f}")
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(folder / "results.csv", "w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    draw(rows, folder / "results.png")
+    print(f"\n{folder}/results.csv and results.png")
 
 
 if __name__ == "__main__":
-    torch.manual_seed(0)
-    print(f"torch {torch.__version__}, {torch.get_num_threads()} threads")
-    against_copy(784, 128, 512, repeats=9)
-    against_copy(784, 32, 128, repeats=41)
-    against_loop(784, 32, 128, repeats=21)
+    main()

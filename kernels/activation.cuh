@@ -1,7 +1,7 @@
 // Activations: the value, and the gradient before it from the gradient after it and the value alone, so that no kernel
 // keeps its input. Comparisons are written so that NaN comes through, as in PyTorch.
 //
-// tanh and sigmoid are made of fma, + and bits: a CPU and a GPU give the same number, denormals aside. Their error is at
+// tanh and sigmoid are made of fma, +, / and bits: a CPU and a GPU give the same number, denormals aside. Their error is at
 // most 2 ulp over the whole range.
 #pragma once
 #include "dialect.cuh"
@@ -10,16 +10,14 @@
 template <class T> struct Constants;
 template <> struct Constants<float> {
     typedef unsigned bits;
-    static constexpr int MANTISSA = 23, DEGREE = 7, REFINEMENTS = 2;
-    static constexpr bits RECIPROCAL = 0x7ef311c7u;
+    static constexpr int MANTISSA = 23, DEGREE = 7;
     static constexpr float LARGEST = 0x1.fffffep127f;
     static constexpr float SHIFT = 0x1.8p23f, LOG2E = 0x1.715476p0f, LN2 = 0x1.62e43p-1f, LN2_REST = -0x1.05c61p-29f;
     static constexpr float LOWEST = -87.3f;  // e^LOWEST is a normal number, just
 };
 template <> struct Constants<double> {
     typedef unsigned long long bits;
-    static constexpr int MANTISSA = 52, DEGREE = 13, REFINEMENTS = 3;
-    static constexpr bits RECIPROCAL = 0x7fde623822fc16e6ull;
+    static constexpr int MANTISSA = 52, DEGREE = 13;
     static constexpr double LARGEST = 0x1.fffffffffffffp1023;
     static constexpr double SHIFT = 0x1.8p52, LOG2E = 0x1.71547652b82fep0, LN2 = 0x1.62e42fefa39efp-1;
     static constexpr double LN2_REST = 0x1.abc9e3b39803fp-56, LOWEST = -708.3;
@@ -45,19 +43,6 @@ struct Exponential {
     }
 };
 
-// a / b for b > 0 that is not extreme. A host's divider takes longer than all the rest, and a GPU has none: 1 / b is
-// guessed from the bits of b to an eighth, each refinement leaves the cube of its error, and the quotient is corrected.
-INLINE real quotient(real a, real b) {
-    typedef Constants<real> C;
-    real r = bit_cast<real>(C::RECIPROCAL - bit_cast<C::bits>(b));
-    UNROLL (int i = 0; i < C::REFINEMENTS; ++i) {
-        const real error = fma(-b, r, real(1));
-        r = fma(r, fma(error, error, error), r);
-    }
-    const real q = a * r;
-    return fma(fma(-b, q, a), r, q);
-}
-
 struct Identity {
     static INLINE real value(real x) { return x; }
     static INLINE real gradient(real g, real) { return g; }
@@ -79,7 +64,7 @@ struct Tanh {
         real twice = 2 * fabs(x);
         Exponential e(twice > 40 ? real(40) : twice);
         real m = fma(e.scale, e.less_one, e.scale - 1);
-        return copysign(quotient(m, m + 2), x);
+        return copysign(m / (m + 2), x);
     }
     static INLINE real gradient(real g, real y) { return g * fma(-y, y, real(1)); }
 };
@@ -90,7 +75,7 @@ struct Sigmoid {
         real a = -fabs(x);
         Exponential e(a < Constants<real>::LOWEST ? Constants<real>::LOWEST : a);
         real power = a < Constants<real>::LOWEST ? real(0) : fma(e.scale, e.less_one, e.scale);
-        return quotient(x >= 0 ? real(1) : power, 1 + power);
+        return (x >= 0 ? real(1) : power) / (1 + power);
     }
     static INLINE real gradient(real g, real y) { return g * (y * (1 - y)); }
 };

@@ -68,17 +68,18 @@ def _backward(
     _, B, H = y.shape
     y, grad_y, real = dense(y), dense(grad_y), TYPES[y.dtype][2]
     grad_h_n = None if grad_h_n is None else like(grad_h_n, y.dtype)
-    grad_x, grad_h0 = empty_like(y), y.new_empty(B, H)
+    grad_x, grad_h0 = empty_like(y), None if h0 is None else y.new_empty(B, H)
     if y.numel() == 0:
         grad_weight = torch.zeros_like(weight)
-        grad_h0 = grad_h0.zero_() if grad_h_n is None else grad_h0.copy_(grad_h_n)
+        if grad_h0 is not None:
+            grad_h0 = grad_h0.zero_() if grad_h_n is None else grad_h0.copy_(grad_h_n)
     else:
         rows = y.new_empty(B, H, dtype=real)
-        stored_h0 = y.new_zeros(B, H) if h0 is None else like(h0, y.dtype)
-        tensors = (grad_y, grad_h_n, y, like(weight, real), stored_h0, grad_x, rows, grad_h0)
+        before = y.new_zeros(B, H) if h0 is None else like(h0, y.dtype)
+        tensors = (grad_y, grad_h_n, y, like(weight, real), before, grad_x, rows, grad_h0)
         launch(BACKWARD, _cell(activation), Steps(lengths, resets, reverse), tensors, BACKWARD_CHUNKS)
-        grad_weight = sum_rows(rows).to(weight.dtype)
-    return grad_x, grad_weight, grad_h0 if h0 is None else grad_h0.to(h0.dtype)
+        grad_weight = like(sum_rows(rows), weight.dtype)
+    return grad_x, grad_weight, y.new_empty(0) if h0 is None or grad_h0 is None else grad_h0.to(h0.dtype)
 
 
 def _cell(activation: str) -> tuple[str, ...]:
@@ -100,7 +101,7 @@ backward_op = register(
     lambda grad_y, grad_h_n, y, weight, h0, *_: (
         empty_like(dense(y)),
         weight.new_empty(weight.shape),
-        y.new_empty(y.shape[1:], dtype=y.dtype if h0 is None else h0.dtype),
+        y.new_empty(0) if h0 is None else torch.empty_like(h0, memory_format=torch.contiguous_format),
     ),
 )
 

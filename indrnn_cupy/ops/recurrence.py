@@ -19,7 +19,11 @@ def register(name: str, schema: str, function: Callable[..., Any], fake: Callabl
 
 def needs_gradient(*tensors: Tensor | None) -> bool:
     """Whether autograd has to know of an op on these; for a short sequence it takes as long as the op itself."""
-    return torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in tensors)
+    if torch.is_grad_enabled():
+        for tensor in tensors:
+            if tensor is not None and tensor.requires_grad:
+                return True
+    return False
 
 
 class OnlyOnce(torch.autograd.Function):
@@ -51,7 +55,7 @@ def dense(sequence: Tensor) -> Tensor:
 def empty_like(sequence: Tensor) -> Tensor:
     """Memory for an output, laid out as the sequence if that has its hidden units side by side."""
     output = torch.empty_like(sequence)
-    if dense(output) is output:
+    if sequence.is_contiguous() or dense(output) is output:
         return output
     return torch.empty_like(sequence, memory_format=torch.contiguous_format)  # of a sequence that overlaps itself
 

@@ -42,7 +42,7 @@ class SequenceKernel(Kernel):
 
     def of(self, tensors: Tensors) -> list[Tensor]:
         """Those of its tensors that are sequences; the first stands for all in shape and type."""
-        return [sequence for place in self.sequences if (sequence := tensors[place]) is not None]
+        return [tensors[place] for place in self.sequences]  # type: ignore[misc]  # a sequence is never None
 
 
 def sequence_kernel(file: str, name: str, tensors: str, sequences: tuple[str, ...]) -> SequenceKernel:

@@ -8,9 +8,20 @@ from typing import Any
 from . import cuda, host, source
 from .errors import CompilerMissingError, KernelError
 from .kernel import Kernel
+from .memory import reuse_freed_memory
 from .source import overlay
 
-__all__ = ["CompilerMissingError", "Kernel", "KernelError", "cuda", "host", "missing", "overlay", "use_kernels"]
+__all__ = [
+    "CompilerMissingError",
+    "Kernel",
+    "KernelError",
+    "cuda",
+    "host",
+    "missing",
+    "overlay",
+    "reuse_freed_memory",
+    "use_kernels",
+]
 
 
 @cache

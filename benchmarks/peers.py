@@ -1,0 +1,56 @@
+"""What one would use instead of the kernels, each as two functions: forward, and forward and backward."""
+
+import importlib.util
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+Pair = tuple[Callable[[], object], Callable[[], object]]
+
+
+def with_backward(function: Callable[..., Tensor], inputs: tuple[Tensor, ...], gradient: Tensor) -> Pair:
+    """The forward pass of inputs without gradients, and both passes."""
+    leaves = [t.detach().requires_grad_() for t in inputs]
+    return lambda: function(*inputs), lambda: torch.autograd.grad(function(*leaves), leaves, gradient)
+
+
+def layer(module: torch.nn.Module, x: Tensor, gradient: Tensor) -> Pair:
+    """A module that takes x and gives its output first."""
+    leaves = [x.detach().requires_grad_(), *module.parameters()]
+
+    def forward() -> Tensor:
+        with torch.no_grad():
+            return module(x)[0]
+
+    return forward, lambda: torch.autograd.grad(module(leaves[0])[0], leaves, gradient)
+
+
+def loop(x: Tensor, u: Tensor) -> Tensor:
+    """What one would write without a kernel; `unbind` spares the quadratic backward of x[t]."""
+    h = torch.zeros_like(x[0])
+    states = []
+    for x_t in x.unbind(0):
+        h = torch.relu(torch.addcmul(x_t, u, h))
+        states.append(h)
+    return torch.stack(states)
+
+
+def jax_scan(x: Tensor, u: Tensor, gradient: Tensor) -> Pair | None:
+    """jax.lax.scan under jit, one step an iteration; None where JAX is not installed."""
+    if not importlib.util.find_spec("jax"):
+        return None
+    import jax
+
+    x_, u_, gradient_ = (jax.numpy.asarray(t.numpy()) for t in (x, u, gradient))
+
+    def scan(x, u):
+        def step(h, x_t):
+            h = jax.nn.relu(x_t + u * h)
+            return h, h
+
+        return jax.lax.scan(step, jax.numpy.zeros_like(x[0]), x)[1]
+
+    forward = jax.jit(scan)
+    both = jax.jit(lambda x, u, g: jax.vjp(scan, x, u)[1](g))
+    return lambda: forward(x_, u_).block_until_ready(), lambda: jax.block_until_ready(both(x_, u_, gradient_))
