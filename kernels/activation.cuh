@@ -1,8 +1,8 @@
 // Activations: the value, and the gradient before it from the gradient after it and the value alone, so that no kernel
 // keeps its input. Comparisons are written so that NaN comes through, as in PyTorch.
 //
-// tanh and sigmoid are made of fma, +, / and bits: a CPU and a GPU give the same number, denormals aside. Their error is at
-// most 2 ulp over the whole range.
+// tanh and sigmoid are made of fma, +, / and bits: a CPU and a GPU give the same number, denormals aside. In float32 they
+// are within 3.3 and 2.5 ulp of the exact value, over all numbers; a value below the smallest normal one becomes 0.
 #pragma once
 #include "dialect.cuh"
 
@@ -13,14 +13,14 @@ template <> struct Constants<float> {
     static constexpr int MANTISSA = 23, DEGREE = 7;
     static constexpr float LARGEST = 0x1.fffffep127f;
     static constexpr float SHIFT = 0x1.8p23f, LOG2E = 0x1.715476p0f, LN2 = 0x1.62e43p-1f, LN2_REST = -0x1.05c61p-29f;
-    static constexpr float LOWEST = -87.3f;  // e^LOWEST is a normal number, just
+    static constexpr float LOWEST = -87.33654f;  // e^LOWEST is a normal number, just
 };
 template <> struct Constants<double> {
     typedef unsigned long long bits;
     static constexpr int MANTISSA = 52, DEGREE = 13;
     static constexpr double LARGEST = 0x1.fffffffffffffp1023;
     static constexpr double SHIFT = 0x1.8p52, LOG2E = 0x1.71547652b82fep0, LN2 = 0x1.62e42fefa39efp-1;
-    static constexpr double LN2_REST = 0x1.abc9e3b39803fp-56, LOWEST = -708.3;
+    static constexpr double LN2_REST = 0x1.abc9e3b39803fp-56, LOWEST = -708.39641;
 };
 
 // 1 + r/2! + r^2/3! + ... up to r^(n-1)/n!, begun at the far end with sum = 0.

@@ -8,6 +8,8 @@ _cache = tempfile.TemporaryDirectory()
 os.environ["INDRNN_CUPY_CACHE_DIR"] = os.path.join(_cache.name, "kernels")
 os.environ.pop("INDRNN_CUPY_KERNELS", None)
 
+from contextlib import nullcontext  # noqa: E402
+
 import pytest  # noqa: E402
 import torch  # noqa: E402
 
@@ -33,3 +35,12 @@ def poisoned_memory(monkeypatch):
 @pytest.fixture(autouse=True)
 def seeded():
     torch.manual_seed(0)
+
+
+@pytest.fixture(params=["cpu", pytest.param("cuda", marks=pytest.mark.gpu)])
+def device(request):
+    """Where the tensors of a test are made: tests that use this run on a GPU too, where there is one."""
+    if request.param == "cuda" and not torch.cuda.is_available():
+        pytest.skip("no CUDA device")
+    with torch.device("cuda") if request.param == "cuda" else nullcontext():
+        yield request.param

@@ -2,12 +2,15 @@
 
 import importlib.util
 import math
+import mmap
 import os
 import subprocess
 import sys
 
 import pytest
+import torch
 
+from indrnn_cupy.ops import indrnn
 from indrnn_cupy.ops.cpu import LANES, TILE, grid
 
 CODE = """
@@ -83,3 +86,21 @@ def test_no_thread_owns_more_lanes_than_a_tile():
                 row_blocks, unit_blocks, _ = grid(batch, hidden, threads)
                 units = math.ceil(math.ceil(hidden / unit_blocks) / LANES) * LANES  # as the kernel divides them
                 assert 1 <= row_blocks <= batch and math.ceil(batch / row_blocks) * units <= TILE
+
+
+def test_addresses_have_64_bits():
+    """Strides beyond 2 ** 31 elements, over memory of which few pages are ever touched."""
+    T, B, H, stride = 3, 2, 64, 2**31 + 64
+    flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | 0x4000  # MAP_NORESERVE
+    memory = mmap.mmap(-1, 2 * ((T - 1) * stride + B * H), flags=flags)
+    far = torch.frombuffer(memory, dtype=torch.bfloat16).as_strided((T, B, H), (stride, H, 1))
+    x, u, grad = torch.randn(T, B, H).bfloat16(), torch.rand(H), torch.randn(T, B, H).bfloat16()
+    options = (None, None, None, False, "tanh")
+    y, h_n = indrnn.forward_op(x, u, *options)
+    for a, e in zip(indrnn.forward_op(far.copy_(x), u, *options), (y, h_n), strict=True):
+        assert torch.equal(a, e)
+    expected = indrnn.backward_op(grad, None, y, u, *options)
+    for far_grad, far_y in ((far.copy_(grad), y), (grad, far)):
+        far.copy_(grad if far_y is y else y)
+        actual = indrnn.backward_op(far_grad, None, far_y, u, *options)
+        assert all(torch.equal(a, e) for a, e in zip(actual, expected, strict=True))

@@ -7,6 +7,8 @@ from closeness import assert_close
 from indrnn_cupy.check.recurrences import RECURRENCES, with_gradients
 from indrnn_cupy.ops import indrnn
 
+pytestmark = pytest.mark.usefixtures("device")
+
 
 @pytest.mark.parametrize("initial_state", [True, False], ids=["h0", "no h0"])
 @pytest.mark.parametrize("batch_first", [True, False])

@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 from indrnn_cupy.check.recurrences import RECURRENCES, with_gradients
 from indrnn_cupy.ops.sequence import TYPES
 
+pytestmark = pytest.mark.usefixtures("device")
+
 
 def lay_out(x, layout):
     """The same sequence with other strides."""

@@ -9,6 +9,8 @@ from closeness import assert_close
 from indrnn_cupy.check.recurrences import RECURRENCES, with_gradients
 from indrnn_cupy.ops.sequence import TYPES
 
+pytestmark = pytest.mark.usefixtures("device")
+
 
 def steps(T, B):
     """Lengths with the extremes among them, and resets at the first step, the last, and some between."""

@@ -7,6 +7,8 @@ from closeness import assert_close
 from indrnn_cupy.check.recurrences import RECURRENCES, with_gradients
 from indrnn_cupy.ops import cpu
 
+pytestmark = pytest.mark.usefixtures("device")
+
 SHAPES = [(7, 3, 5), (20, 33, 130), (1, 1, 1), (5, 4, 64), (9, 70, 200), (3, 2, 2500), (300, 2, 128)]
 
 

@@ -61,7 +61,7 @@ def with_gradients(function: Callable[..., Any], inputs: tuple[Tensor, ...], **o
     leaves = [t.detach().requires_grad_() for t in inputs]
     outputs = function(*leaves, **options)
     generator = torch.Generator().manual_seed(1)
-    cotangents = [torch.randn(o.shape, dtype=o.dtype, generator=generator).to(o.device) for o in outputs]
+    cotangents = [torch.randn(o.shape, dtype=o.dtype, generator=generator, device="cpu").to(o.device) for o in outputs]
     depending = [(o, c) for o, c in zip(outputs, cotangents, strict=True) if o.requires_grad]  # not so if T is 0
     return [
         *outputs,

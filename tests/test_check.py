@@ -1,0 +1,71 @@
+"""`python -m indrnn_cupy`: what it says, and its exit status for kernels that are and are not sound."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from indrnn_cupy.runtime import source
+
+
+def run(*arguments, kernels=None):
+    environment = {**os.environ, **({"INDRNN_CUPY_KERNELS": str(kernels)} if kernels else {})}
+    command = [sys.executable, "-m", "indrnn_cupy", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, env=environment)
+
+
+def test_says_what_the_machine_has():
+    done = run()
+    assert done.returncode == 0 and not done.stderr
+    lines = dict(line.split(maxsplit=1) for line in done.stdout.splitlines())
+    assert list(lines) == ["indrnn-cupy", "GPU", "CuPy", "CPU", "kernels", "compiled"]
+    assert lines["kernels"] == str(source.KERNELS)
+    assert os.environ["INDRNN_CUPY_CACHE_DIR"] in lines["compiled"]
+    assert "NVRTC" in lines["CuPy"] and "g++" in lines["CPU"]
+
+
+def test_the_package_s_kernels_are_sound():
+    done = run("--check", "sm_90")
+    assert done.returncode == 0 and done.stdout.endswith("all is well\n"), done.stdout + done.stderr
+    rows = {tuple(line.split()[:2]): line.split()[2:] for line in done.stdout.splitlines() if "sm_90" in line}
+    registers, spilled, loads, each, _ = rows["indrnn_forward", "sm_90"]
+    assert spilled == "0" and int(loads) >= 32 and int(registers) < 256 and 8 <= float(each) < 8.1
+    assert 12 <= float(rows["indrnn_backward", "sm_90"][3]) < 12.1
+    assert {name for name, _ in rows} >= {"indrnn_forward_summary", "indrnn_backward_summary", "chunk_starts"}
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "message"),
+    [
+        ("activation.cuh", "y <= 0 ? real(0) : g;", "g;", "indrnn-relu: the gradient is not that of the value"),
+        ("activation.cuh", "y <= 0 ? real(0) : g;", "gg;", r"indrnn-relu and 4 more: indrnn.cu does not compile"),
+        ("indrnn.cu", "{along(x, x_t, x_b)}", "{along(x + 1, x_t, x_b)}", "out of bounds: load of 4 bytes"),
+    ],
+)
+def test_a_fault_in_an_edited_kernel_is_said(file, old, new, message, tmp_path):
+    text = (source.KERNELS / file).read_text()
+    assert old in text
+    (tmp_path / file).write_text(text.replace(old, new))
+    done = run("--check", "sm_90", kernels=tmp_path)
+    assert done.returncode == 1 and done.stdout.endswith("not sound\n")
+    assert message in done.stdout and f"{tmp_path}, else" in done.stdout
+
+
+def test_an_unknown_architecture_is_said():
+    done = run("--check", "sm_33")
+    assert done.returncode == 1 and "sm_33: not known to this NVRTC, which knows sm_50" in done.stdout
+
+
+def test_freed_memory_is_used_again():
+    code = """
+import resource, torch, indrnn_cupy
+faults = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+assert indrnn_cupy.reuse_freed_memory()
+torch.empty(30_000_000).zero_()
+before = faults()
+torch.empty(30_000_000).zero_()
+print(faults() - before)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert int(done.stdout) < 1000  # of 29,000 pages
