@@ -71,9 +71,9 @@ def test_syntax_error_names_file_and_line(overlay):
     ("old", "new", "message"),
     [
         (
-            "scalar* __restrict__ h0,\n    scalar*",
-            "scalar* __restrict__ start,\n    scalar*",
-            r"lacks `const scalar\* h0`",
+            "state* __restrict__ h0",
+            "state* __restrict__ start",
+            r"lacks `const state\* h0`",
         ),
         (", long long y_b)\n{", ")\n{", "it lacks `long long y_b`"),
         ("long long y_b)\n{", "long long y_b, float leak)\n{", "nothing is passed for its `float leak`"),
@@ -123,7 +123,7 @@ def test_missing_header_is_named_with_file_and_line(overlay):
 
 def test_includes_are_those_of_a_compiler(overlay, tmp_path):
     (tmp_path / "three.cuh").write_text("COUNT + 1")
-    first = '#include "activation.cuh"\n'
+    first = '#include "tile.cuh"\n'
     extra = '/* not this:\n#include "nowhere.cuh"\n*/\n#define COUNT 1\nstatic_assert((\n#include "three.cuh"\n) + (\n'
     extra += '#include "./three.cuh"\n) == 4, "twice");\n'
     use_kernels(overlay("recurrence.cuh", first, first + extra))

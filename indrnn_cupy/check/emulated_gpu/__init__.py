@@ -1,4 +1,4 @@
-"""A GPU made of numpy, for tests on machines without one.
+"""A GPU made of numpy, for machines without one.
 
 NVRTC compiles a kernel for real; the PTX that it emits is executed here, one block at a time, every thread of the block
 a lane of numpy arrays. What a GPU punishes late, or with wrong numbers, is a `Fault` at once: an access outside an
