@@ -28,7 +28,7 @@ def test_editing_a_kernel(tmp_path):
     (tmp_path / "kernels").symlink_to(ROOT / "kernels")
     python = str(Path(sys.executable).parent)
     environment = {**os.environ, "PATH": f"{python}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT)}
-    commands = "set -e\n" + block("sh", "my_kernels")
+    commands = "set -e\n" + block("sh", "mkdir my_kernels")
     done = subprocess.run(["bash", "-c", commands], cwd=tmp_path, env=environment, capture_output=True, text=True)
     assert done.stdout.strip() and f"prints `{done.stdout.strip()}`" in README, done.stderr
 
@@ -40,6 +40,20 @@ def test_named_paths_exist(path):
     assert (ROOT / path).exists()
 
 
-def test_every_command_of_a_module_starts():
-    for module in re.findall(r"python -m ([\w.]+)", README):
-        assert (ROOT / (module.replace(".", "/") + ".py")).is_file()
+def test_every_command_of_a_module_is_there():
+    modules = re.findall(r"python -m ([\w.]+)", README)
+    assert {"indrnn_cupy", "benchmarks.indrnn", "tasks.sequential_mnist.train"} <= set(modules)
+    for module in modules:
+        path = ROOT / module.replace(".", "/")
+        assert path.with_suffix(".py").is_file() or (path / "__main__.py").is_file()
+
+
+def test_check_of_edited_kernels(tmp_path):
+    """The README's leaky ReLU, in the place of every activation, is sound."""
+    (tmp_path / "kernels").symlink_to(ROOT / "kernels")
+    make = block("sh", "mkdir my_kernels").split("INDRNN_CUPY_KERNELS")[0]
+    subprocess.run(["bash", "-c", "set -e\n" + make], cwd=tmp_path, check=True)
+    command = block("sh", "INDRNN_CUPY_KERNELS=my_kernels python -m").replace("python", sys.executable)
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(["bash", "-c", command], cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0 and done.stdout.endswith("all is well\n"), done.stdout + done.stderr

@@ -20,6 +20,8 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from tqdm import tqdm
 
+from indrnn_cupy import reuse_freed_memory
+
 from ..run_folder import RunFolder
 from .data import PIXELS, DataError, Digits, embedded, idx_folder
 from .network import PixelNetwork, SequenceBatchNorm
@@ -187,6 +189,7 @@ def train(config: Config) -> float:
 
 
 def main(arguments: list[str] | None = None) -> None:
+    reuse_freed_memory()
     try:
         train(tyro.cli(Config, args=arguments, description=__doc__, prog="python -m tasks.sequential_mnist.train"))
     except (ConfigError, DataError, OSError) as error:
