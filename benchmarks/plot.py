@@ -1,10 +1,10 @@
-"""The figures of a benchmark as bars, one panel a shape."""
+"""The figures of a benchmark as points, one panel a shape."""
 
 from pathlib import Path
 
 
 def draw(rows: list[dict], path: Path) -> None:
-    """`rows` have shape, function, passes and ms; shorter bars are better, on a logarithmic scale."""
+    """`rows` have shape, function, passes and ms; the scale is logarithmic."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -17,12 +17,17 @@ def draw(rows: list[dict], path: Path) -> None:
     )
     for axis, shape in zip(axes, shapes, strict=True):
         mine = [row for row in rows if row["shape"] == shape][::-1]
-        names = [f"{row['function']}: {row['passes']}" for row in mine]
-        ours = ["tab:blue" if "kernel" in name or "IndRNN" in name or "F." in name else "tab:gray" for name in names]
-        bars = axis.barh(names, [row["ms"] for row in mine], color=ours)
-        axis.bar_label(bars, [f"{row['ms']:.3g}" for row in mine], padding=3, fontsize=8)
+        for place, row in enumerate(mine):
+            colour = "tab:blue" if any(word in row["function"] for word in ("kernel", "IndRNN", "F.")) else "tab:gray"
+            axis.plot(row["ms"], place, "o", color=colour)
+            axis.annotate(f"{row['ms']:.3g}", (row["ms"], place), (7, -3), textcoords="offset points", fontsize=8)
+        axis.set_yticks(range(len(mine)), [f"{row['function']}: {row['passes']}" for row in mine])
         axis.set(xscale="log", xlabel="ms", title=f"T, B, H = {', '.join(map(str, shape))}")
         axis.margins(x=0.15)
+        axis.grid(axis="y", color="0.9")
         axis.tick_params(labelsize=8)
+        axis.xaxis.set_major_formatter(lambda ms, _: f"{ms:g}")
+        axis.xaxis.set_minor_formatter(lambda ms, _: "")
+    figure.suptitle("milliseconds, less is better; blue: this package", fontsize=10)
     figure.savefig(path, dpi=120)
     plt.close(figure)

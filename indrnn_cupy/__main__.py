@@ -12,17 +12,18 @@ def main() -> int:
         metavar="ARCHITECTURE",
         help="check every kernel for the CPU and for these GPU architectures (else sm_80 sm_90 sm_100 sm_120); no GPU "
         "needed. Kernels that were edited in the folder INDRNN_CUPY_KERNELS are taken. The exit status is 1 if one is "
-        "not sound.",
+        "not sound, or if an architecture was named and cannot be checked.",
     )
     chosen = parser.parse_args().check
-    from .check import machine
+    from .check import ARCHITECTURES, machine, report
+    from .runtime import KernelError
 
-    print(machine.description())
-    if chosen is None:
-        return 0
-    from .check import ARCHITECTURES, report
-
-    return 0 if report.check(chosen or ARCHITECTURES) else 1
+    try:
+        print(machine.description())
+        return 0 if chosen is None or report.check(chosen or ARCHITECTURES, insist=bool(chosen)) else 1
+    except KernelError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
 
 
 if __name__ == "__main__":

@@ -49,12 +49,27 @@ def test_a_fault_in_an_edited_kernel_is_said(file, old, new, message, tmp_path):
     (tmp_path / file).write_text(text.replace(old, new))
     done = run("--check", "sm_90", kernels=tmp_path)
     assert done.returncode == 1 and done.stdout.endswith("not sound\n")
-    assert message in done.stdout and f"{tmp_path}, else" in done.stdout
+    assert message in done.stdout and f"{file} of {tmp_path}, else" in done.stdout
 
 
 def test_an_unknown_architecture_is_said():
     done = run("--check", "sm_33")
     assert done.returncode == 1 and "sm_33: not known to this NVRTC, which knows sm_50" in done.stdout
+
+
+def test_without_cupy_a_named_architecture_is_not_passed(tmp_path):
+    (tmp_path / "cupy.py").write_text("raise ImportError('no CuPy here')")
+    environment = {**os.environ, "PYTHONPATH": f"{tmp_path}:{os.environ.get('PYTHONPATH', '')}"}
+    for arguments, status, last in (((), 0, "the CPU build is well"), (("sm_90",), 1, "not sound")):
+        command = [sys.executable, "-m", "indrnn_cupy", "--check", *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, env=environment)
+        assert (done.returncode, done.stdout.splitlines()[-1]) == (status, last), done.stderr
+        assert "The GPU build is not checked: it needs CuPy" in done.stdout
+
+
+def test_a_folder_without_kernels_is_said(tmp_path):
+    done = run(kernels=tmp_path / "missing")
+    assert done.returncode == 2 and "error: no .cu or .cuh file in the kernel folder" in done.stderr
 
 
 def test_freed_memory_is_used_again():

@@ -16,7 +16,7 @@ def description() -> str:
         "GPU": _gpu(),
         "CuPy": _cupy(),
         "CPU": f"{torch.get_num_threads()} threads, {_host_compiler()}",
-        "kernels": f"{overlay()}, else {source.KERNELS}" if overlay() else str(source.KERNELS),
+        "kernels": _kernels(),
         "compiled": _cache(),
     }
     return "\n".join(f"{name:<12} {text}" for name, text in lines.items())
@@ -59,6 +59,17 @@ def _host_compiler() -> str:
     command = host.compiler()
     done = subprocess.run([*command, "--version"], capture_output=True, text=True)
     return f"{' '.join(command)}: {(done.stdout or done.stderr).splitlines()[0]}"
+
+
+def _kernels() -> str:
+    folder = overlay()
+    if not folder:
+        return str(source.KERNELS)
+    source.check_folder(folder)
+    files = {path.name for path in folder.iterdir() if path.suffix in (".cu", ".cuh")}
+    package = {path.name for path in source.KERNELS.iterdir()}
+    new = f" (beside them {', '.join(sorted(files - package))})" if files - package else ""
+    return f"{', '.join(sorted(files & package)) or 'none'}{new} of {folder}, else {source.KERNELS}"
 
 
 def _cache() -> str:
