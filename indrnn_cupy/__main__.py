@@ -1,6 +1,7 @@
 """`python -m indrnn_cupy`: what this machine has. With --check: every kernel compiled, counted and run."""
 
 import argparse
+import signal
 import sys
 
 
@@ -21,10 +22,13 @@ def main() -> int:
     try:
         print(machine.description())
         return 0 if chosen is None or report.check(chosen or ARCHITECTURES, insist=bool(chosen)) else 1
+    except KeyboardInterrupt:
+        return 130
     except KernelError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # as for any command: `| head` ends it
     sys.exit(main())

@@ -35,14 +35,15 @@ def indrnn(
         weight: recurrent weight u, `(H,)`, in the type of `x`, or float32 beside a 16-bit `x`.
         h0: initial state, `(B, H)`; zeros if not given. Its type is as for `weight`.
         activation: sigma, one of "relu", "tanh", "sigmoid", "hardtanh", "identity".
-        lengths: number of steps of each row, `(B,)`, integers from 0 to T. Past its length a row's state stays as it
-            is, its outputs are 0, and nothing there reaches a gradient.
+        lengths: number of steps of each row, `(B,)`, integers from 0 to T; others are refused, on a GPU clamped. Past
+            its length a row's state stays as it is, its outputs are 0, and nothing there reaches a gradient.
         resets: `(T, B)` bool, `(B, T)` with `batch_first`; the state is zero before a marked step.
         reverse: run from each row's last step to its first.
         batch_first: the batch comes before time in `x`, `y` and `resets`.
 
     Returns:
-        `y`, every state, in the shape, type and layout of `x`, and `h_n`, the last one, `(B, H)`.
+        `y`, every state, in the shape, type and layout of `x`, and `h_n`, `(B, H)`, the state after each row's last
+        step or, with `reverse`, after its first.
 
     Gradients flow to `x`, `weight` and `h0`, once: a second derivative raises RuntimeError. The derivative of the
     activation is taken from `y`, so that `x` is not kept. The same input gives the same bits.
@@ -114,9 +115,9 @@ def _check_lengths(lengths: Tensor | None, x: Tensor, batch_first: bool) -> Tens
     lengths = torch.as_tensor(lengths)
     if lengths.shape != (B,):
         raise ValueError(f"lengths has shape {tuple(lengths.shape)}, expected {(B,)} to go with x of {tuple(x.shape)}")
-    if lengths.dtype.is_floating_point or lengths.dtype in (torch.bool, torch.complex64, torch.complex128):
+    if lengths.dtype not in (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8):
         raise TypeError(f"lengths is {lengths.dtype}, expected integers")
-    if not torch.compiler.is_compiling() and lengths.device.type == "cpu" and B:
+    if not torch.compiler.is_compiling() and type(lengths) is Tensor and lengths.device.type == "cpu" and B:
         low, high = int(lengths.min()), int(lengths.max())
         if low < 0 or high > T:
             raise ValueError(f"lengths go from {low} to {high}, expected 0 to T = {T}")

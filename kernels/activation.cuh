@@ -1,8 +1,8 @@
 // Activations: the value, and the gradient before it from the gradient after it and the value alone, so that no kernel
 // keeps its input. Comparisons are written so that NaN comes through, as in PyTorch.
 //
-// tanh and sigmoid are made of fma, +, / and bits: a CPU and a GPU give the same number, denormals aside. In float32 they
-// are within 3.3 and 2.5 ulp of the exact value, over all numbers; a value below the smallest normal one becomes 0.
+// tanh and sigmoid are made of fma, +, / and bits: a CPU and a GPU give the same number, denormals aside. In float32
+// they are within 3.3 and 2.5 ulp of the exact value, for every number; a value below the smallest normal one becomes 0.
 #pragma once
 #include "dialect.cuh"
 

@@ -3,9 +3,9 @@
 //   2. this kernel: from chunk to chunk, the state that each of them starts from
 //   3. the recurrence as it always runs, all chunks side by side, each from its start
 //
-// A summary is h -> q * h + r, with CLAMPED between low and high. Applied one after the other, never multiplied. One that
-// is not finite, as when q = u^steps overflows, says nothing: the starts after it are not known, NaN, and in 3. the last
-// thread that has a start goes on through the chunks that have none.
+// A summary is h -> q * h + r, with CLAMPED between low and high. Applied one after the other, never multiplied. One
+// that is not finite, or whose q = u^steps is so large that q * h and r may cancel, says nothing: the starts after it are
+// not known, NaN, and in 3. the last thread that has a start goes on through the chunks that have none.
 //
 // Set by -D: CLAMPED, 1 if low and high bound what leaves a chunk. SCALAR is REAL here.
 #include "recurrence.cuh"
@@ -25,11 +25,12 @@ extern "C" __global__ void chunk_starts(
 #else
     walk(tile, {part(0), part(1)},
 #endif
-         {along(starts, starts_t, starts_b)}, along(resets, resets_t, resets_b), [&](int i, const real* in, real* out, bool) {
-        const real q = in[0], r = in[1];
+         {along(starts, starts_t, starts_b)}, along(resets, resets_t, resets_b),
+         [&](int i, const real* in, real* out, bool) {
+        const real q = in[0], r = in[1], next = fma(q, h[i], r);
+        const bool known = fabs(q) <= 256 && next - next == 0;  // next is finite, so r and h are
         out[0] = h[i];
-        h[i] = fma(q, h[i], r);
-        h[i] += (q - q) + (r - r) + (h[i] - h[i]);  // NaN, from here on, if one of them is not finite
+        h[i] = known ? next : bit_cast<real>(~Constants<real>::bits(0));
 #if CLAMPED
         const real low = in[2] < in[3] ? in[2] : in[3], high = in[2] < in[3] ? in[3] : in[2];
         h[i] = h[i] < low ? low : h[i] > high ? high : h[i];

@@ -71,7 +71,8 @@ INLINE void work(int lane, int width, const scalar* const* from, scalar* const* 
 // along cost far fewer registers than an address worked out for each load.
 template <int I, int O, class Step>
 INLINE void walk_row(const Tile& tile, const Sequence<const scalar*>* in, const Sequence<scalar*>* out,
-                     const Sequence<const bool*>& resets, Step& step, int lane, long long row, long long unit, int width) {
+                     const Sequence<const bool*>& resets, Step& step,
+                     int lane, long long row, long long unit, int width) {
     constexpr int DEPTH = PREFETCH / I;
     struct Buffer {
         scalar values[DEPTH][I][LANES];

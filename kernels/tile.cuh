@@ -1,8 +1,8 @@
 // Which lanes of a sequence a thread owns, and the numbers that it keeps for each of them.
 //
 // A sequence (T, B, H) is addressed by a stride over time and one over the batch; hidden units lie side by side.
-// The grid is (blocks of batch rows, blocks of hidden units, chunks of steps). A thread owns lanes, each one hidden unit
-// of one row:
+// The grid is (blocks of batch rows, blocks of hidden units, chunks of steps). A thread owns lanes, each one hidden
+// unit of one row:
 //   on a GPU  LANES units of one row, THREADS apart, their state in registers
 //   on a CPU  at most TILE lanes, LANES side by side, of one or several rows, their state in the first cache
 //
@@ -97,8 +97,8 @@ struct Tile {
         store(lanes, CHUNKS ? to + blockIdx.z * B * H : to, H);
     }
 
-    // Where a walk starts, (B, H), or (chunks, B, H). Chunks whose start is not known, NaN, are left to the thread of the
-    // last chunk before them, which goes on into them.
+    // Where a walk starts, (B, H), or (chunks, B, H). Chunks whose start is not known, NaN, are left to the thread of
+    // the last chunk before them, which goes on into them.
     INLINE void start(Lanes& lanes, const state* from) {
         load(lanes, CHUNKS ? from + blockIdx.z * B * H : from, H);
 #if CHUNKS

@@ -69,6 +69,17 @@ def test_overflow_of_a_summary_is_no_overflow_of_the_state(u):
         assert torch.equal(a, e)
 
 
+@pytest.mark.parametrize(
+    ("activation", "u", "x"),
+    [("relu", 2.0, -1.0), ("hardtanh", 2.0, -1.0), ("relu", 1.5, -0.5), ("identity", -1.5, 2.5)],
+)
+def test_stays_at_an_unstable_fixed_point(activation, u, x):
+    """Where every step is exact, but q * h + r would be the difference of two large numbers."""
+    with interpreted(64):
+        y, _ = F.indrnn(torch.full((256, 1, 1), x), torch.tensor([u]), torch.ones(1, 1), activation=activation)
+    assert (y == 1).all()
+
+
 @pytest.mark.parametrize("activation", ["relu", "identity"])
 def test_nan_and_infinity_come_through(activation):
     x, weight, h0 = torch.randn(40, 1, 6), torch.tensor([0.9, 0.9, 0.9, -0.9, 0.0, 0.9]), torch.randn(1, 6)

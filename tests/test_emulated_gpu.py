@@ -67,6 +67,9 @@ def test_fused_multiply_add_rounds_once() -> None:
     c[::2] = -a[::2] * b[::2] * (1 + 1e-15)  # nearly cancels
     exact = [float(Fraction(x) * Fraction(y) + Fraction(z)) for x, y, z in zip(a, b, c, strict=True)]
     np.testing.assert_array_equal(elementwise("fma(a[i], b[i], c[i])", a, b, c, out=np.float64), exact)
+    a, b, c = np.array([[1.3e154, 1e38, 1e300], [1.5e154, 1e300, 1e300], [-1.7e308, -np.inf, 1.0]])
+    exact = [float(Fraction(1.3e154) * Fraction(1.5e154) + Fraction(-1.7e308)), -np.inf, np.inf]  # parts overflow
+    np.testing.assert_array_equal(elementwise("fma(a[i], b[i], c[i])", a, b, c, out=np.float64), exact)
 
 
 @pytest.mark.parametrize(

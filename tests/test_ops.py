@@ -4,6 +4,7 @@ import pytest
 import torch
 from closeness import assert_close
 
+from indrnn_cupy import functional
 from indrnn_cupy.check.recurrences import RECURRENCES, with_gradients
 from indrnn_cupy.ops import indrnn
 
@@ -61,6 +62,22 @@ def test_second_derivative_is_refused(recurrence, loss):
     (grad,) = torch.autograd.grad(loss(recurrence.function(*leaves)[0]), leaves[:1], create_graph=True)
     with pytest.raises(RuntimeError, match="cannot be differentiated again"):
         grad.sum().backward()
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # torch itself
+@pytest.mark.parametrize("recurrence", RECURRENCES, ids=str)
+def test_forward_mode_is_refused(recurrence):
+    sequence, *rest = recurrence.make_inputs(3, 2, 4, torch.float64)
+    with pytest.raises((RuntimeError, NotImplementedError)):
+        torch.func.jvp(lambda s: recurrence.function(s, *rest)[0], (sequence,), (torch.ones_like(sequence),))
+
+
+def test_shapes_alone():
+    from torch._subclasses.fake_tensor import FakeTensorMode
+
+    with FakeTensorMode():
+        y, h_n = functional.indrnn(torch.randn(7, 3, 5), torch.rand(5), lengths=torch.tensor([7, 3, 1]))
+    assert y.shape == (7, 3, 5) and h_n.shape == (3, 5)
 
 
 @pytest.mark.parametrize("recurrence", RECURRENCES, ids=str)

@@ -80,6 +80,7 @@ def test_planted_faults_are_found(fault, sanitizer, form, message, sanitized, tm
     [
         (OVERRUN, "out of bounds: load of 4 bytes"),
         (RACE_IN_A_BLOCK, "race: another warp accessed this since the last barrier"),
+        (RACE_OF_BLOCKS, "race: another block wrote this: store of 4 bytes"),
     ],
 )
 def test_planted_faults_are_found_in_the_ptx(fault, message, tmp_path, monkeypatch):
@@ -105,3 +106,12 @@ def test_argument_of_a_wrong_type_is_found(tmp_path, monkeypatch):
 def kernel_parameters(kernel):
     """Those that the op passes, not held against the file."""
     return source.parse_parameters(kernel.parameters)
+
+
+def test_race_of_chunks_is_found_in_the_ptx(tmp_path):
+    old = "left <= chunks * chunk && chunks && (left > 0 || !blockIdx.z)"
+    text = (source.KERNELS / "tile.cuh").read_text()
+    assert old in text
+    (tmp_path / "tile.cuh").write_text(text.replace(old, "chunks"))  # every chunk stores the last state
+    with use_kernels(tmp_path), interpreted(4), pytest.raises(Fault, match="race: another block wrote this"):
+        F.indrnn(torch.randn(9, 2, 8), torch.rand(8))

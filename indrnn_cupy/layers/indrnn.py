@@ -19,8 +19,8 @@ class IndRNNRecurrence(nn.Module):
         activation: "relu", "tanh", "sigmoid", "hardtanh" or "identity".
         batch_first: sequences are `(B, T, H)` instead of `(T, B, H)`.
         bound: the largest :math:`|u|`, or None. For a ReLU over T steps `magnitude ** (1 / T)` keeps what a unit
-            remembers from growing by more than `magnitude`; 2 to 5 are usual. It sets the initial range of u;
-            call :meth:`clamp_` after each step of the optimizer to hold it.
+            remembers from growing by more than `magnitude`, of which 2 to 5 are usual. u begins in (0, bound), in
+            (0, 1) without one; call :meth:`clamp_` after each step of the optimizer to hold it.
         long_memory: begin with u in (1 / bound, bound), as in the last layer of a network that reads off its last
             step, rather than in (0, bound). Needs a bound.
 

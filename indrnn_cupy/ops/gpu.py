@@ -9,6 +9,7 @@ from ..runtime import cuda
 from .sequence import SequenceKernel, Steps, Tensors, defines, numbers
 
 THREADS = 32  # of a block: few lanes reach all multiprocessors, and registers, not blocks, limit how many warps fit
+MOST_UNITS = 65535 * THREADS
 
 
 def launch(kernel: SequenceKernel, cell: tuple[str, ...], steps: Steps, tensors: Tensors, chunk: int = 0) -> None:
@@ -16,6 +17,8 @@ def launch(kernel: SequenceKernel, cell: tuple[str, ...], steps: Steps, tensors:
     sequences = kernel.of(tensors)
     first = sequences[0]
     T, B, H = first.shape
+    if H > MOST_UNITS:
+        raise ValueError(f"H is {H}; the grid of a GPU reaches {MOST_UNITS} hidden units, cut the sequence in two")
     grid = (B, math.ceil(H / THREADS), math.ceil(T / chunk) if chunk else 1)
     program = layout(first.dtype, steps.resets is not None, chunk > 0, cell)
     arguments = (*tensors, steps.lengths, steps.resets, *numbers(steps, sequences, chunk or T))

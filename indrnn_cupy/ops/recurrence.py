@@ -19,6 +19,8 @@ def register(name: str, schema: str, function: Callable[..., Any], fake: Callabl
 
 def needs_gradient(*tensors: Tensor | None) -> bool:
     """Whether autograd has to know of an op on these; for a short sequence it takes as long as the op itself."""
+    if torch.autograd.forward_ad._current_level >= 0:  # forward mode, which autograd refuses
+        return True
     if torch.is_grad_enabled():
         for tensor in tensors:
             if tensor is not None and tensor.requires_grad:

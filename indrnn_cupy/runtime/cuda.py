@@ -22,7 +22,7 @@ def cupy() -> Any:
     try:
         import cupy
         import cupy.cuda.compiler
-    except ImportError as error:
+    except (ImportError, OSError, RuntimeError) as error:  # OSError: no place for the cache folder that CuPy makes
         raise CompilerMissingError(
             f"CuPy is not usable ({error}): pip install 'indrnn-cupy[cuda13]', or [cuda12] for torch with CUDA 12"
         ) from None

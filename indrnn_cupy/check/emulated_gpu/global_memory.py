@@ -27,12 +27,18 @@ class Argument(Region):
         first = mask[array.ctypes.data - low :]
         as_strided(first, (*array.shape, array.itemsize), (*array.strides, 1))[...] = True
         self.belongs = None if mask.all() else mask
+        self.writers = np.full(high - low, -1, np.int32)  # the block that wrote each byte
 
     def locate(self, access: Access) -> np.ndarray:
         offsets = super().locate(access)
+        touched = offsets[:, None] + np.arange(access.size)
         if self.belongs is not None:
-            belongs = np.all(self.belongs[offsets[:, None] + np.arange(access.size)], axis=1)
-            self.require(belongs, "between the rows of a slice", access, offsets)
+            self.require(np.all(self.belongs[touched], axis=1), "between the rows of a slice", access, offsets)
+        writers = self.writers[touched]
+        mine = np.all((writers == -1) | (writers == access.block), axis=1)
+        self.require(mine, "race: another block wrote this", access, offsets)
+        if access.word == "store":
+            self.writers[touched] = access.block
         return offsets
 
 
@@ -41,9 +47,11 @@ class GlobalMemory(Memory):
 
     def __init__(self, arguments: dict[int, Argument], nulls: list[str], statistics: Counter[str]) -> None:
         self.arguments, self.nulls, self.statistics = arguments, nulls, statistics
+        self.block = 0  # the one that runs
 
     def reach(self, access: Access) -> Reached:
         self.count(access)
+        access = access._replace(block=self.block)
         numbers = access.addresses >> ARGUMENT_SHIFT
         for number in distinct(numbers).tolist():
             chosen = numbers == number

@@ -47,12 +47,12 @@ class Launch:
     def __init__(self, kernel: Kernel, arguments: Sequence[Any], grid: Triple, block: Triple, shared: int) -> None:
         self.kernel, self.grid = kernel, grid
         self.statistics: Counter[str] = Counter()
-        held, global_memory = bind_arguments(kernel, arguments, self.statistics)
+        held, self.global_memory = bind_arguments(kernel, arguments, self.statistics)
         self.check_size(grid, block, kernel.shared_size + shared)
         self.lanes = Lanes(kernel, grid, block)
         self.shared = SharedMemory(kernel.shared_size + shared, self.statistics)
-        generic = GenericMemory(global_memory, self.shared)
-        memories = {"global": global_memory, "shared": self.shared, "generic": generic}
+        generic = GenericMemory(self.global_memory, self.shared)
+        memories = {"global": self.global_memory, "shared": self.shared, "generic": generic}
         self.steps = Program(kernel, self.lanes, memories, held).steps
 
     def check_size(self, grid: Triple, block: Triple, shared: int) -> None:
@@ -69,8 +69,9 @@ class Launch:
             )
 
     def run(self) -> None:
-        for z, y, x in itertools.product(*map(range, reversed(self.grid))):
+        for block, (z, y, x) in enumerate(itertools.product(*map(range, reversed(self.grid)))):
             self.lanes.begin((x, y, z))
+            self.global_memory.block = block
             self.shared.clear()
             try:
                 self.run_block()

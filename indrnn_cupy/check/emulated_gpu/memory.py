@@ -25,6 +25,7 @@ class Access(NamedTuple):
     size: int
     addresses: np.ndarray
     threads: np.ndarray
+    block: int = 0
 
     def part(self, chosen: np.ndarray) -> "Access":
         return self._replace(addresses=self.addresses[chosen], threads=self.threads[chosen])

@@ -1,5 +1,8 @@
 """Floating-point arithmetic as the hardware rounds it, where numpy does not: fused, directed, flushed, bfloat16."""
 
+import math
+from fractions import Fraction
+
 import numpy as np
 
 Array = np.ndarray
@@ -53,7 +56,20 @@ def fused_multiply_add(x: Array, y: Array, z: Array) -> Array:
     low, low_error = two_sum(z, product_error)
     high, high_error = two_sum(product, low)
     fused = high + sum_to_odd(low_error, high_error)
-    return np.where(np.isfinite(fused), fused, x * y + z)
+    result = np.where(np.isfinite(fused), fused, x * y + z)
+    for i in np.flatnonzero(~np.isfinite(fused) & np.isfinite(x) & np.isfinite(y) & ~np.isnan(z)):
+        result[i] = exactly_fused(*(float(values[i]) for values in (x, y, z)))  # some part of it overflowed
+    return result
+
+
+def exactly_fused(x: float, y: float, z: float) -> float:
+    if math.isinf(z):
+        return z
+    exact = Fraction(x) * Fraction(y) + Fraction(z)
+    try:
+        return float(exact)
+    except OverflowError:
+        return math.inf if exact > 0 else -math.inf
 
 
 def exact_multiply_add(x: Array, y: Array, z: Array) -> Array:
