@@ -59,8 +59,10 @@ def indrnn(
     _check_like("weight", weight, (H,), x)
     if h0 is not None:
         _check_like("h0", h0, (B, H), x)
-    lengths = _check_lengths(lengths, x, batch_first)
-    _check_resets(resets, x)
+    if lengths is not None:
+        lengths = _check_lengths(lengths, x, batch_first)
+    if resets is not None:
+        _check_resets(resets, x)
     if not _compiled(x.device):
         return reference.indrnn(
             x,
@@ -107,10 +109,8 @@ def _check_like(name: str, tensor: Tensor, shape: tuple[int, ...], x: Tensor) ->
         raise ValueError(f"{name} is on {tensor.device} but x is on {x.device}; move one of them")
 
 
-def _check_lengths(lengths: Tensor | None, x: Tensor, batch_first: bool) -> Tensor | None:
+def _check_lengths(lengths: Tensor, x: Tensor, batch_first: bool) -> Tensor:
     """The lengths as int64 on the device of x."""
-    if lengths is None:
-        return None
     T, B = (x.shape[1], x.shape[0]) if batch_first else x.shape[:2]
     lengths = torch.as_tensor(lengths)
     if lengths.shape != (B,):
@@ -124,9 +124,7 @@ def _check_lengths(lengths: Tensor | None, x: Tensor, batch_first: bool) -> Tens
     return lengths.to(x.device, torch.int64).contiguous()
 
 
-def _check_resets(resets: Tensor | None, x: Tensor) -> None:
-    if resets is None:
-        return
+def _check_resets(resets: Tensor, x: Tensor) -> None:
     if not isinstance(resets, Tensor) or resets.dtype != torch.bool:
         what = resets.dtype if isinstance(resets, Tensor) else type(resets).__name__
         raise TypeError(f"resets is {what}, expected a torch.bool tensor of shape {tuple(x.shape[:2])}")

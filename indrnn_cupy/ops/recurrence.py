@@ -69,4 +69,6 @@ def like(tensor: Tensor, dtype: torch.dtype) -> Tensor:
 
 def sum_rows(rows: Tensor) -> Tensor:
     """The sum over the first dimension, in one order for any number of threads."""
+    if rows.shape[0] == 1:
+        return rows.view(-1)
     return rows.sum(0) if rows.shape[1] > 1 else rows.cumsum(0)[-1]  # torch divides a sum to one number by threads
