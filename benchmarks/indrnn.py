@@ -37,7 +37,7 @@ def kernels(T: int, B: int, H: int) -> Functions:
     functions: Functions = {COPY: lambda: grad_x.copy_(x)}
 
     def add(activation: str) -> None:
-        cell = (f"ACTIVATION={activation.capitalize()}",)
+        cell = indrnn.cell(activation)
         forward = (x, u, h0, y, h_n)
         backward = (grad_y, h_n, y, u, h0, grad_x, rows, grad_h0)
         functions[f"kernel, {activation}", "forward"] = lambda: launch(indrnn.FORWARD, cell, Steps(), forward)

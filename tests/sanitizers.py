@@ -92,7 +92,7 @@ def sanitized(tmp_path_factory):
 
     def build(kernel: Kernel, defines: tuple[str, ...], sanitizer: str) -> str:
         text, parameters = kernel.source()
-        arguments = ", ".join(f"({p.type})words[{place}]" for place, p in enumerate(parameters))
+        arguments = host.arguments_from_words(parameters)
         text += DRIVER.format(name=kernel.name, count=len(parameters), arguments=arguments)
         program = folder / hashlib.sha256("".join([text, *defines, sanitizer]).encode()).hexdigest()
         if program.exists():

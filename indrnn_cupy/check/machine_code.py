@@ -1,14 +1,14 @@
 """What a GPU will really run, read from the machine code: registers, spills, and loads under way at the same time."""
 
-import importlib.util
 import re
 import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
 from functools import cache
-from pathlib import Path
 from typing import NamedTuple
+
+from .emulated_gpu.wheels import wheel_files
 
 
 class Resources(NamedTuple):
@@ -30,10 +30,7 @@ def resources(log: str) -> dict[str, Resources]:
 @cache
 def disassembler() -> str | None:
     """The path of nvdisasm: on PATH, or from the wheel nvidia-cuda-nvdisasm."""
-    spec = importlib.util.find_spec("nvidia")
-    folders = [Path(place) for place in spec.submodule_search_locations or []] if spec else []
-    found = [str(path) for folder in folders for path in sorted(folder.glob("*/bin/nvdisasm"))]
-    return shutil.which("nvdisasm") or next(iter(found), None)
+    return shutil.which("nvdisasm") or next(map(str, wheel_files("*/bin/nvdisasm")), None)
 
 
 def loads_in_flight(code: bytes) -> dict[str, int]:

@@ -47,7 +47,7 @@ RECURRENCES = [
     Recurrence(
         "indrnn",
         {"activation": activation},
-        (f"ACTIVATION={activation.capitalize()}",),
+        indrnn.cell(activation),
         (indrnn.FORWARD, indrnn.BACKWARD),
         (indrnn.FORWARD_SUMMARY, indrnn.BACKWARD_SUMMARY),
         _whole_eighths if activation == "hardtanh" else _indrnn_inputs,

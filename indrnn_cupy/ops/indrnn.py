@@ -50,7 +50,7 @@ def _forward(
     if x.numel() == 0:
         return y, h_n.zero_() if h0 is None else h_n.copy_(h0)
     summary = FORWARD_CHUNKS if activation in CLAMPS else None
-    launch(FORWARD, _cell(activation), Steps(lengths, resets, reverse), (x, weight, h0, y, h_n), summary)
+    launch(FORWARD, cell(activation), Steps(lengths, resets, reverse), (x, weight, h0, y, h_n), summary)
     return y, h_n
 
 
@@ -77,12 +77,13 @@ def _backward(
         rows = y.new_empty(B, H, dtype=real)
         before = y.new_zeros(B, H) if h0 is None else like(h0, y.dtype)
         tensors = (grad_y, grad_h_n, y, like(weight, real), before, grad_x, rows, grad_h0)
-        launch(BACKWARD, _cell(activation), Steps(lengths, resets, reverse), tensors, BACKWARD_CHUNKS)
+        launch(BACKWARD, cell(activation), Steps(lengths, resets, reverse), tensors, BACKWARD_CHUNKS)
         grad_weight = like(sum_rows(rows), weight.dtype)
     return grad_x, grad_weight, y.new_empty(0) if h0 is None or grad_h0 is None else grad_h0.to(h0.dtype)
 
 
-def _cell(activation: str) -> tuple[str, ...]:
+def cell(activation: str) -> tuple[str, ...]:
+    """The defines that choose the cell's mathematics."""
     return (f"ACTIVATION={activation.capitalize()}",)
 
 

@@ -39,6 +39,11 @@ extern "C" void {name}_grid(unsigned x, unsigned y, unsigned z, int threads, con
 """
 
 
+def arguments_from_words(parameters: tuple[source.Parameter, ...]) -> str:
+    """The C arguments of a kernel, out of an array `words` with one of 64 bits for each."""
+    return ", ".join(f"({p.type})words[{place}]" for place, p in enumerate(parameters))
+
+
 @cache
 def compiler() -> tuple[str, ...]:
     """The command of the host C++ compiler: $CXX, else g++, clang++, or the `ziglang` package."""
@@ -98,8 +103,7 @@ def load(kernel: Kernel, defines: tuple[str, ...], generation: int) -> tuple[Cal
     """The compiled kernel as a function of grid x, y, z, threads and its packed arguments, and what packs those."""
     text, parameters = kernel.source()
     flags, compiler_identity = _flags()
-    arguments = ", ".join(f"({p.type})words[{place}]" for place, p in enumerate(parameters))
-    text += GRID.format(name=kernel.name, arguments=arguments)
+    text += GRID.format(name=kernel.name, arguments=arguments_from_words(parameters))
     flags = (*flags, *(f"-D{d}" for d in defines))
     key = hashlib.sha256("\0".join([text, *flags, *compiler(), compiler_identity]).encode()).hexdigest()[:32]
 

@@ -1,11 +1,11 @@
 """Compiles CUDA C++ with the NVRTC that CuPy brings: no driver and no GPU needed."""
 
 import functools
-import importlib.util
-from pathlib import Path
 
 from cupy.cuda import nvrtc
 from cupy.cuda.compiler import CompileException
+
+from .wheels import wheel_files
 
 nvrtc.getVersion()  # loads the library, for which the real module `cupy` must still be in place
 
@@ -40,7 +40,4 @@ def architectures() -> tuple[str, ...]:
 @functools.cache
 def header_options() -> tuple[str, ...]:
     """The folder of cuda_fp16.h and cuda_bf16.h, from the wheel of the CUDA runtime."""
-    wheels = importlib.util.find_spec("nvidia")
-    roots = (wheels and wheels.submodule_search_locations) or []
-    headers = [header for root in roots for header in sorted(Path(root).glob("*/include/cuda_fp16.h"))]
-    return tuple(f"-I{header.parent}" for header in headers[:1])
+    return tuple(f"-I{header.parent}" for header in wheel_files("*/include/cuda_fp16.h")[:1])
