@@ -1,13 +1,12 @@
 """Elementwise recurrences for sequence models, each one raw `.cu` file for GPU and CPU."""
 
-from . import functional, reference
-from .layers import IndRNN, IndRNNRecurrence
+from . import functional, layers, reference
+from .layers import *  # noqa: F403
 from .runtime import KernelError, reuse_freed_memory, use_kernels
 
 __version__ = "0.1.0"
 __all__ = [
-    "IndRNN",
-    "IndRNNRecurrence",
+    *layers.__all__,
     "KernelError",
     "functional",
     "reference",

@@ -5,29 +5,50 @@ import io
 import itertools
 import json
 import os
+import pickle
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from .config import TaskError
+
+Rows = list[dict[str, float]]
+
+
+def new_folder(runs: Path, task: str, name: str | None) -> Path:
+    """Makes `runs/<name>/`, which must not exist; without a name, the first free `runs/<task>-<number>/`."""
+    runs.mkdir(parents=True, exist_ok=True)
+    for candidate in [name] if name else (f"{task}-{n}" for n in itertools.count(1)):
+        try:
+            (runs / candidate).mkdir()
+            break
+        except FileExistsError:
+            if name:
+                raise TaskError(f"the run folder {runs / name} exists; choose another --name") from None
+    return runs / candidate
+
+
+def read_checkpoint(path: Path, task: str) -> dict[str, Any]:
+    """Reads a checkpoint of a task's run. Nothing in the file is executed."""
+    if not path.is_file():
+        raise TaskError(f"there is no checkpoint {path}")
+    try:
+        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError, AttributeError, TypeError) as error:
+        raise TaskError(f"{path} is not a checkpoint of tensors alone: {str(error).splitlines()[0]}") from None
+    if not isinstance(checkpoint, dict) or not {"task", "config", "model"} <= checkpoint.keys():
+        raise TaskError(f"{path} is not a checkpoint of these tasks")
+    if checkpoint["task"] != task:
+        raise TaskError(f"{path} is a checkpoint of the task {checkpoint['task']}, expected {task}")
+    return checkpoint
+
 
 class RunFolder:
-    """`runs/<name>/`, which must not exist; without a name, the first free `runs/<task>-<number>/`."""
+    def __init__(self, path: Path) -> None:
+        self.path = path
 
-    def __init__(self, runs: Path, task: str, name: str | None, settings: dict[str, Any]) -> None:
-        runs.mkdir(parents=True, exist_ok=True)
-        for candidate in [name] if name else (f"{task}-{n}" for n in itertools.count(1)):
-            try:
-                (runs / candidate).mkdir()
-                break
-            except FileExistsError:
-                if name:
-                    raise FileExistsError(f"the run folder {runs / name} exists; choose another --name") from None
-        self.path = runs / candidate
-        self.rows: list[dict[str, float]] = []
-        self._write("config.json", json.dumps(settings, indent=2, default=str).encode())
-
-    def _write(self, name: str, content: bytes) -> None:
+    def write(self, name: str, content: bytes) -> None:
         draft = self.path / f".{name}.tmp"
         try:
             draft.write_bytes(content)
@@ -35,43 +56,41 @@ class RunFolder:
         finally:
             draft.unlink(missing_ok=True)
 
-    def log(self, row: dict[str, float]) -> None:
-        """Adds a row to metrics.csv and draws curves.png again."""
-        self.rows.append(row)
-        text = io.StringIO()
-        writer = csv.DictWriter(text, fieldnames=list(row))
-        writer.writeheader()
-        writer.writerows(self.rows)
-        self._write("metrics.csv", text.getvalue().encode())
-        self._draw()
-
-    def _draw(self) -> None:
-        from matplotlib.figure import Figure  # takes half a second to import
-
-        figure = Figure(figsize=(9, 3.6), layout="constrained")
-        loss, accuracy = figure.subplots(1, 2)
-        epochs = [row["epoch"] for row in self.rows]
-        marker = "o" if len(epochs) < 40 else ""
-        loss.plot(epochs, [row["train_loss"] for row in self.rows], marker=marker, markersize=3)
-        loss.set(title="Training loss", xlabel="epoch", ylabel="cross-entropy", ylim=(0, None))
-        for part, label in (("train", "train, with dropout"), ("validation", "validation")):
-            values = [100 * row[f"{part}_accuracy"] for row in self.rows]
-            accuracy.plot(epochs, values, marker=marker, markersize=3, label=label)
-        accuracy.set(title="Accuracy", xlabel="epoch", ylabel="%", ylim=(0, 101))
-        accuracy.legend(loc="lower right")
-        for axes in (loss, accuracy):
-            axes.set_xlim(0, None)
-            axes.grid(alpha=0.3)
-            axes.spines[["top", "right"]].set_visible(False)
-        image = io.BytesIO()
-        figure.savefig(image, dpi=120)
-        self._write("curves.png", image.getvalue())
-
     def save(self, name: str, checkpoint: dict[str, Any]) -> None:
         """Saves a checkpoint that `torch.load(..., weights_only=True)` reads."""
         content = io.BytesIO()
         torch.save(checkpoint, content)
-        self._write(name, content.getvalue())
+        self.write(name, content.getvalue())
 
-    def load(self, name: str) -> dict[str, Any]:
-        return torch.load(self.path / name, weights_only=True)
+    def write_config(self, config: dict[str, Any]) -> None:
+        self.write("config.json", json.dumps(config, indent=2).encode() + b"\n")
+
+    def write_metrics(self, rows: Rows, metric: str, baseline: float | None) -> None:
+        """Writes metrics.csv and draws curves.png."""
+        text = io.StringIO()
+        writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+        self.write("metrics.csv", text.getvalue().encode())
+        self.write("curves.png", draw(rows, metric, baseline))
+
+
+def draw(rows: Rows, metric: str, baseline: float | None) -> bytes:
+    """Loss and metric over the steps, as PNG."""
+    from matplotlib.figure import Figure  # takes half a second to import
+
+    figure = Figure(figsize=(9, 3.6), layout="constrained")
+    steps = [row["step"] for row in rows]
+    for axes, name in zip(figure.subplots(1, 2), ("loss", metric), strict=True):
+        for part in ("train", "validation"):
+            marker = "o" if len(steps) < 40 else ""
+            axes.plot(steps, [row[f"{part}_{name}"] for row in rows], marker=marker, markersize=3, label=part)
+        if name == metric and baseline is not None:
+            axes.axhline(baseline, color="gray", linestyle="--", label=f"baseline {baseline:.3f}")
+        axes.set(title=name, xlabel="step", xlim=(0, None), ylim=(0, 1.01 if name == "accuracy" else None))
+        axes.legend()
+        axes.grid(alpha=0.3)
+        axes.spines[["top", "right"]].set_visible(False)
+    image = io.BytesIO()
+    figure.savefig(image, dpi=120)
+    return image.getvalue()

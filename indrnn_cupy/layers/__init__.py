@@ -1,5 +1,22 @@
-"""The recurrences as torch.nn modules."""
+"""The recurrences as torch.nn modules, and the networks made of them."""
 
+from .bounds import clamp_recurrent_, recurrences, recurrent_penalty, spread_memory_
+from .deep import DenseIndRNN, IndRNNBlock, PlainIndRNN, ResidualIndRNN
 from .indrnn import IndRNN, IndRNNRecurrence
+from .norm import SequenceBatchNorm, SequenceDropout, StepBatchNorm
 
-__all__ = ["IndRNN", "IndRNNRecurrence"]
+__all__ = [
+    "DenseIndRNN",
+    "IndRNN",
+    "IndRNNBlock",
+    "IndRNNRecurrence",
+    "PlainIndRNN",
+    "ResidualIndRNN",
+    "SequenceBatchNorm",
+    "SequenceDropout",
+    "StepBatchNorm",
+    "clamp_recurrent_",
+    "recurrences",
+    "recurrent_penalty",
+    "spread_memory_",
+]

@@ -20,9 +20,11 @@ class IndRNNRecurrence(nn.Module):
         batch_first: sequences are `(B, T, H)` instead of `(T, B, H)`.
         bound: the largest :math:`|u|`, or None. For a ReLU over T steps `magnitude ** (1 / T)` keeps what a unit
             remembers from growing by more than `magnitude`, of which 2 to 5 are usual. u begins in (0, bound), in
-            (0, 1) without one; call :meth:`clamp_` after each step of the optimizer to hold it.
+            (0, 1) without one. It is held by :func:`clamp_recurrent_` after each step of the optimizer, by `clamp`, or
+            softly by adding :func:`recurrent_penalty` to the loss.
         long_memory: begin with u in (1 / bound, bound), as in the last layer of a network that reads off its last
             step, rather than in (0, bound). Needs a bound.
+        clamp: compute with u clamped to [-bound, bound]. A weight that a step has carried beyond gets no gradient there.
 
     Shape: `forward(x, h0=None, *, lengths=None, resets=None, reverse=False)` with x `(T, B, H)` and h0 `(B, H)` gives
     `(y, h_n)`: y like x, h_n `(B, H)`; the keywords are those of the function.
@@ -38,6 +40,7 @@ class IndRNNRecurrence(nn.Module):
         batch_first: bool = False,
         bound: float | None = None,
         long_memory: bool = False,
+        clamp: bool = False,
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
     ) -> None:
@@ -47,14 +50,20 @@ class IndRNNRecurrence(nn.Module):
             raise ValueError(f"bound is {bound}, expected a positive number or None")
         if long_memory and (bound is None or bound <= 1):
             raise ValueError(f"long_memory needs a bound above 1, and bound is {bound}; try 5 ** (1 / T)")
+        if clamp and bound is None:
+            raise ValueError("clamp needs a bound; try 5 ** (1 / T)")
         self.hidden_size, self.activation, self.batch_first = hidden_size, activation, batch_first
-        self.bound, self.long_memory = bound, long_memory
+        self.bound, self.long_memory, self.clamp = bound, long_memory, clamp
         self.weight = nn.Parameter(torch.empty(hidden_size, device=device, dtype=dtype))
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
         bound = 1.0 if self.bound is None else self.bound
         nn.init.uniform_(self.weight, 1 / bound if self.long_memory else 0.0, bound)
+
+    def clamped_weight(self) -> Tensor:
+        """u as it is computed with."""
+        return self.weight.clamp(-self.bound, self.bound) if self.clamp and self.bound is not None else self.weight
 
     @torch.no_grad()
     def clamp_(self) -> None:
@@ -73,7 +82,7 @@ class IndRNNRecurrence(nn.Module):
     ) -> tuple[Tensor, Tensor]:
         return F.indrnn(
             x,
-            self.weight,
+            self.clamped_weight(),
             h0,
             activation=self.activation,
             lengths=lengths,
@@ -84,7 +93,7 @@ class IndRNNRecurrence(nn.Module):
 
     def step(self, x_t: Tensor, h: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """One step of a stream: x_t and h `(B, H)` to the output and the next state, which are the same."""
-        y, h_n = F.indrnn(x_t.unsqueeze(0), self.weight, h, activation=self.activation)
+        y, h_n = F.indrnn(x_t.unsqueeze(0), self.clamped_weight(), h, activation=self.activation)
         return y.squeeze(0), h_n
 
     def extra_repr(self) -> str:
@@ -131,7 +140,9 @@ class IndRNN(RecurrentStack):
     ) -> None:
         def make_recurrence(last: bool) -> IndRNNRecurrence:
             long_memory = last and bound is not None and bound > 1
-            return IndRNNRecurrence(hidden_size, activation, batch_first, bound, long_memory, device, dtype)
+            return IndRNNRecurrence(
+                hidden_size, activation, batch_first, bound, long_memory, device=device, dtype=dtype
+            )
 
         super().__init__(
             input_size,
@@ -145,9 +156,3 @@ class IndRNN(RecurrentStack):
             device,
             dtype,
         )
-
-    def clamp_(self) -> None:
-        """Brings the recurrent weights of every layer back into [-bound, bound]."""
-        for module in self.modules():
-            if isinstance(module, IndRNNRecurrence):
-                module.clamp_()

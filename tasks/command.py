@@ -1,0 +1,97 @@
+"""The command lines of the tasks: training, with presets and resuming, and evaluation of a checkpoint."""
+
+import argparse
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import tyro
+
+from indrnn_cupy import reuse_freed_memory
+
+from .config import Config, TaskError, restore
+from .interruption import Stopped
+from .run_folder import read_checkpoint
+from .training import Task, evaluate_checkpoint, train
+
+
+def train_command(
+    module: str,
+    description: str | None,
+    make_task: Callable[[Any], Task],
+    presets: Mapping[str, Config],
+    arguments: list[str] | None = None,
+) -> None:
+    """Runs `python -m <module> [--preset NAME] [--resume FOLDER] [settings]`. The first preset is the default."""
+    default = next(iter(presets.values()))
+    parser = argparse.ArgumentParser(prog=f"python -m {module}", add_help=False, allow_abbrev=False)
+    parser.add_argument("--preset", choices=presets)
+    parser.add_argument("--resume", type=Path)
+    chosen, rest = parser.parse_known_args(arguments)
+    text = f"{description}\n--preset NAME: {', '.join(presets)}.\n--resume FOLDER: go on with a run, as it was set."
+
+    def run() -> None:
+        folder = saved = None
+        if chosen.resume:
+            if rest or chosen.preset:
+                raise TaskError(f"--resume goes on as the run was set; leave out {' '.join(rest) or '--preset'}")
+            folder = chosen.resume
+            saved = read_checkpoint(folder / "last.pt", default.task)
+            config = restore(type(default), saved)
+        else:
+            start = presets[chosen.preset] if chosen.preset else default
+            config = tyro.cli(type(default), args=rest, default=start, prog=parser.prog, description=text)
+        config.check()
+        result, path = train(config, make_task, folder, saved)
+        if path:
+            print(f"{path}/: test {describe(result)}")
+
+    guarded(run, f"python -m {module}")
+
+
+def evaluate_command(
+    module: str,
+    description: str | None,
+    make_task: Callable[[Any], Task],
+    config_class: type[Config],
+    arguments: list[str] | None = None,
+) -> None:
+    """Runs `python -m <module> --checkpoint FILE [settings]`; the settings are the checkpoint's otherwise."""
+    parser = argparse.ArgumentParser(prog=f"python -m {module}", add_help=False, allow_abbrev=False)
+    parser.add_argument("--checkpoint", type=Path)
+    chosen, rest = parser.parse_known_args(arguments)
+
+    def run() -> None:
+        if chosen.checkpoint is None and not {"-h", "--help"} & set(rest):
+            raise TaskError("--checkpoint is missing; give the best.pt of a run")
+        saved = read_checkpoint(chosen.checkpoint, config_class.task) if chosen.checkpoint else None
+        start = restore(config_class, saved) if saved else config_class()
+        text = f"{description}\n--checkpoint FILE: of a run. Settings are its own unless they are given."
+        config = tyro.cli(config_class, args=rest, default=start, prog=parser.prog, description=text)
+        config.check()
+        assert saved
+        result, count = evaluate_checkpoint(config, make_task, saved)
+        print(f"{chosen.checkpoint}: test {describe(result)}, {count} samples")
+
+    guarded(run, f"python -m {module}")
+
+
+def describe(result: dict[str, float]) -> str:
+    return ", ".join(f"{k} {100 * v:.2f} %" if k == "accuracy" else f"{k} {v:.5f}" for k, v in result.items())
+
+
+def guarded(run: Callable[[], None], command: str) -> None:
+    """Runs a command; what the user can mend is said in one line, with exit status 2."""
+    reuse_freed_memory()
+    try:
+        run()
+    except (TaskError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
+    except Stopped as stopped:
+        print(f"{stopped}; to go on: {command} --resume {stopped.folder}", file=sys.stderr)
+        sys.exit(130)
+    except KeyboardInterrupt:
+        print("\nstopped at once; the run's folder holds the last evaluation", file=sys.stderr)
+        sys.exit(130)

@@ -1,0 +1,91 @@
+"""The settings of every training run, and how they come from the command line."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, ClassVar, Literal, TypeVar
+
+import torch
+
+
+class TaskError(ValueError):
+    """A setting or a file that cannot work: said in one line, exit status 2."""
+
+
+@dataclass
+class TrainingConfig:
+    """What every task's settings begin with."""
+
+    task: ClassVar[str]
+
+    steps: int = 1000
+    """Steps of the optimizer."""
+    evaluate_every: int = 200
+    """Steps between evaluations, each of which also writes the checkpoints, metrics.csv and curves.png."""
+    batch_size: int = 32
+    """Of all processes together."""
+    learning_rate: float = 2e-3
+    """The peak of the one-cycle schedule, or where the plateau schedule begins."""
+    schedule: Literal["one_cycle", "plateau"] = "one_cycle"
+    warm_up: float = 0.25
+    """Share of the steps in which the one-cycle schedule rises."""
+    patience: int = 50
+    """Evaluations without a better result before the plateau schedule divides the rate by 10."""
+    end_rate: float = 1e-6
+    """The plateau schedule stops the run below this rate."""
+    weight_decay: float = 1e-4
+    """On matrices alone."""
+    clip_value: float | None = 10.0
+    """Each number of a gradient is brought within +-clip_value."""
+    clip_norm: float | None = None
+    """The gradient of all parameters together is shortened to this norm."""
+    bound_by: Literal["projection", "clamp", "penalty"] = "projection"
+    """How recurrent weights are held: brought back after each step, clamped in the forward pass, or by the loss."""
+    penalty: float = 1.0
+    """Weight of the penalty in the loss."""
+    precision: Literal["fp32", "bf16", "fp16"] = "fp32"
+    """Of torch.autocast."""
+    seed: int = 0
+    """Of the weights, the order of the samples, dropout, and all that a task draws."""
+    device: str = "cuda" if torch.cuda.is_available() else "cpu"
+    threads: int | None = None
+    """Of torch on a CPU; by default what torch chooses."""
+    name: str | None = None
+    """Of the run's folder; by default the task's name and the first free number."""
+    runs: str = "runs"
+    """Where run folders are made."""
+
+    def check(self) -> None:
+        """Raises TaskError for a setting that cannot work."""
+        positive = ("steps", "evaluate_every", "batch_size", "patience", "threads", "clip_value", "clip_norm", "penalty")
+        for name in positive:
+            self.expect(name, lambda v: v is None or v > 0, "a number above 0")
+        self.expect("learning_rate", lambda v: 0 < v <= 1, "a number above 0, at most 1")
+        self.expect("end_rate", lambda v: 0 < v <= 1, "a number above 0, at most 1")
+        self.expect("warm_up", lambda v: 0 < v < 1, "a number between 0 and 1")
+        self.expect("weight_decay", lambda v: 0 <= v <= 1, "a number from 0 to 1")
+        self.expect("seed", lambda v: 0 <= v < 2**63, "a number from 0 to 2**63 - 1")
+        self.expect("name", lambda v: v is None or (v.strip(".") and "/" not in v), "the name of a folder to make")
+        try:
+            if torch.empty(0, device=self.device).device.type not in ("cpu", "cuda"):
+                raise TaskError(f"--device is {self.device}, expected cpu or cuda")
+        except (RuntimeError, AssertionError) as error:
+            raise TaskError(f"--device {self.device} cannot be used: {str(error).splitlines()[0]}") from None
+
+    def expect(self, name: str, fits: Callable[[Any], bool], expected: str) -> None:
+        value = getattr(self, name)
+        if not fits(value):
+            raise TaskError(f"--{name.replace('_', '-')} is {value!r}, expected {expected}")
+
+
+Config = TypeVar("Config", bound=TrainingConfig)
+
+
+def restore(config_class: type[Config], checkpoint: Mapping[str, Any]) -> Config:
+    """The settings that a checkpoint was made with."""
+    saved = checkpoint["config"]
+    names = {field.name for field in fields(config_class)}
+    if saved.keys() != names:
+        odd = ", ".join(sorted(saved.keys() ^ names))
+        raise TaskError(f"the checkpoint is of another version of this task: it differs in {odd}")
+    return config_class(**saved)

@@ -1,0 +1,63 @@
+"""One process, or those that torchrun started: their device, their share of the samples, their sums."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import islice
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+from torch.utils.data import DistributedSampler
+
+
+@contextmanager
+def processes(device: str) -> Iterator[torch.device]:
+    """Joins the processes of torchrun, if there are any; gives the device of this one."""
+    if "RANK" not in os.environ:
+        yield torch.device(device)
+        return
+    cuda = torch.device(device).type == "cuda"
+    if cuda:
+        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+    dist.init_process_group("nccl" if cuda else "gloo")
+    try:
+        yield torch.device("cuda", torch.cuda.current_device()) if cuda else torch.device(device)
+    finally:
+        dist.destroy_process_group()
+
+
+def rank() -> int:
+    return dist.get_rank() if dist.is_initialized() else 0
+
+
+def world_size() -> int:
+    return dist.get_world_size() if dist.is_initialized() else 1
+
+
+def total(values: Tensor) -> Tensor:
+    """The sum of a tensor over all processes."""
+    if dist.is_initialized():
+        dist.all_reduce(values)
+    return values
+
+
+class ResumableSampler(DistributedSampler):
+    """A DistributedSampler that can begin in the middle of an epoch."""
+
+    skipped = 0
+
+    def seek(self, epoch: int, skipped: int) -> None:
+        """The next iteration is of this epoch, without this process's first samples."""
+        self.set_epoch(epoch)
+        self.skipped = skipped
+
+    def __iter__(self) -> Iterator[int]:
+        return islice(super().__iter__(), self.skipped, None)
+
+
+def broadcast(model: nn.Module) -> None:
+    """Gives every process the parameters and buffers of the first."""
+    if dist.is_initialized():
+        for tensor in model.state_dict().values():
+            dist.broadcast(tensor, 0)

@@ -1,0 +1,32 @@
+"""Ctrl-C that waits for the step to end."""
+
+import signal
+from pathlib import Path
+from types import FrameType
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class Stopped(Exception):
+    """A run was stopped and saved in its folder."""
+
+    def __init__(self, message: str, folder: Path | None) -> None:
+        super().__init__(message)
+        self.folder = folder
+
+
+class Interruption:
+    """While it is entered, Ctrl-C or a SIGTERM sets `requested`; a second one acts at once."""
+
+    def __enter__(self) -> "Interruption":
+        self.requested = False
+        self.before = {number: signal.signal(number, self._request) for number in SIGNALS}
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self.before.items():
+            signal.signal(number, handler)
+
+    def _request(self, number: int, frame: FrameType | None) -> None:
+        self.requested = True
+        signal.signal(number, self.before[number])

