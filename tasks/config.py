@@ -2,8 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
-from pathlib import Path
-from typing import Any, ClassVar, Literal, TypeVar
+from typing import Any, ClassVar, Literal, TypeVar, get_args, get_type_hints
 
 import torch
 
@@ -57,7 +56,16 @@ class TrainingConfig:
 
     def check(self) -> None:
         """Raises TaskError for a setting that cannot work."""
-        positive = ("steps", "evaluate_every", "batch_size", "patience", "threads", "clip_value", "clip_norm", "penalty")
+        positive = (
+            "steps",
+            "evaluate_every",
+            "batch_size",
+            "patience",
+            "threads",
+            "clip_value",
+            "clip_norm",
+            "penalty",
+        )
         for name in positive:
             self.expect(name, lambda v: v is None or v > 0, "a number above 0")
         self.expect("learning_rate", lambda v: 0 < v <= 1, "a number above 0, at most 1")
@@ -72,6 +80,11 @@ class TrainingConfig:
         except (RuntimeError, AssertionError) as error:
             raise TaskError(f"--device {self.device} cannot be used: {str(error).splitlines()[0]}") from None
 
+        for field in fields(self):
+            allowed = get_args(get_type_hints(type(self))[field.name])
+            if allowed and all(isinstance(a, str) for a in allowed):
+                self.expect(field.name, lambda v, a=allowed: v in a, f"one of {', '.join(allowed)}")
+
     def expect(self, name: str, fits: Callable[[Any], bool], expected: str) -> None:
         value = getattr(self, name)
         if not fits(value):
@@ -85,7 +98,8 @@ def restore(config_class: type[Config], checkpoint: Mapping[str, Any]) -> Config
     """The settings that a checkpoint was made with."""
     saved = checkpoint["config"]
     names = {field.name for field in fields(config_class)}
-    if saved.keys() != names:
-        odd = ", ".join(sorted(saved.keys() ^ names))
+    found = set(saved) if isinstance(saved, dict) else set()
+    if found != names:
+        odd = ", ".join(sorted(found ^ names, key=str))
         raise TaskError(f"the checkpoint is of another version of this task: it differs in {odd}")
     return config_class(**saved)

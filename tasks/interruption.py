@@ -18,8 +18,9 @@ class Stopped(Exception):
 class Interruption:
     """While it is entered, Ctrl-C or a SIGTERM sets `requested`; a second one acts at once."""
 
+    requested = False
+
     def __enter__(self) -> "Interruption":
-        self.requested = False
         self.before = {number: signal.signal(number, self._request) for number in SIGNALS}
         return self
 

@@ -29,6 +29,10 @@ def new_folder(runs: Path, task: str, name: str | None) -> Path:
     return runs / candidate
 
 
+def first_line(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), type(error).__name__)
+
+
 def read_checkpoint(path: Path, task: str) -> dict[str, Any]:
     """Reads a checkpoint of a task's run. Nothing in the file is executed."""
     if not path.is_file():
@@ -36,7 +40,7 @@ def read_checkpoint(path: Path, task: str) -> dict[str, Any]:
     try:
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError, AttributeError, TypeError) as error:
-        raise TaskError(f"{path} is not a checkpoint of tensors alone: {str(error).splitlines()[0]}") from None
+        raise TaskError(f"{path} is not a checkpoint of tensors alone: {first_line(error)}") from None
     if not isinstance(checkpoint, dict) or not {"task", "config", "model"} <= checkpoint.keys():
         raise TaskError(f"{path} is not a checkpoint of these tasks")
     if checkpoint["task"] != task:

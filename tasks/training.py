@@ -90,7 +90,7 @@ def train(
 
         bar = tqdm(total=config.steps, initial=progress["step"], unit="step", dynamic_ncols=True, disable=rank() > 0)
         model.train()
-        while progress["step"] < config.steps and learning_rate(optimizer) >= min(config.end_rate, config.learning_rate):
+        while progress["step"] < config.steps and not finished(optimizer, config):
             step = progress["step"] + 1
             torch.manual_seed(hash((config.seed, step, rank())))  # so that a resumed run drops the same units
             inputs, targets = (part.to(device, non_blocking=True) for part in next(batches))
@@ -106,18 +106,21 @@ def train(
             if config.clip_norm:
                 nn.utils.clip_grad_norm_(model.parameters(), config.clip_norm)
             scaler.step(optimizer)
+            scale = scaler.get_scale()
             scaler.update()
             if config.bound_by == "projection":
                 clamp_recurrent_(model)
-            if config.schedule == "one_cycle" and step < config.steps:
-                schedule.step()
+            if config.schedule == "one_cycle" and step < config.steps and scaler.get_scale() >= scale:
+                schedule.step()  # not after a step that fp16 skipped
             progress["step"] = step
             if not math.isfinite(value := loss.item()):
                 raise TaskError(f"the loss is {value} after {step} steps; try a smaller --learning-rate")
             sums["samples"] += len(targets)
             sums["loss"] += value * len(targets)
             sums[task.metric] += task.score(outputs.detach().float(), targets).sum().item()
-            bar.set_postfix({name: f"{sums[name] / sums['samples']:.4f}" for name in ("loss", task.metric)}, refresh=False)
+            bar.set_postfix(
+                {name: f"{sums[name] / sums['samples']:.4f}" for name in ("loss", task.metric)}, refresh=False
+            )
             bar.update()
 
             if step % config.evaluate_every == 0 or step == config.steps:
@@ -162,7 +165,9 @@ def evaluate_checkpoint(
         try:
             task.model.load_state_dict(saved["model"])
         except RuntimeError as error:
-            raise TaskError(f"the checkpoint does not fit these settings: {str(error).splitlines()[1].strip()}") from None
+            raise TaskError(
+                f"the checkpoint does not fit these settings: {str(error).splitlines()[1].strip()}"
+            ) from None
         autocast = torch.autocast(device.type, TYPES[config.precision], enabled=config.precision != "fp32")
         with autocast:
             return evaluate(task.model.to(device), task, task.test, config.batch_size, device), len(task.test)
@@ -186,6 +191,10 @@ def make_schedule(optimizer: torch.optim.Optimizer, config: TrainingConfig, bett
 
 def learning_rate(optimizer: torch.optim.Optimizer) -> float:
     return float(optimizer.param_groups[0]["lr"])
+
+
+def finished(optimizer: torch.optim.Optimizer, config: TrainingConfig) -> bool:
+    return config.schedule == "plateau" and learning_rate(optimizer) < config.end_rate
 
 
 def training_loader(dataset: Dataset, config: TrainingConfig) -> DataLoader:
@@ -219,9 +228,7 @@ def estimate_norms(model: nn.Module, dataset: Dataset, config: TrainingConfig, d
 
 
 @torch.no_grad()
-def evaluate(
-    model: nn.Module, task: Task, dataset: Dataset, batch_size: int, device: torch.device
-) -> dict[str, float]:
+def evaluate(model: nn.Module, task: Task, dataset: Dataset, batch_size: int, device: torch.device) -> dict[str, float]:
     """The mean loss and metric of a data set, each sample once, whatever the number of processes."""
     training = model.training
     model.eval()

@@ -1,43 +1,15 @@
-"""The sequential MNIST task: its data, its checks, and a training run in the small."""
+"""The sequential MNIST task: its data, its presets, and what is said of wrong files and settings."""
 
-import csv
 import gzip
-import json
-import math
-import re
-import struct
 
 import pytest
 import torch
+from idx_files import good_files, idx, write
 
-from tasks.run_folder import RunFolder
-from tasks.sequential_mnist import train as task
+from indrnn_cupy import recurrences
+from tasks.sequential_mnist import evaluate, train
 from tasks.sequential_mnist.data import DataError, embedded, idx_folder
-from tasks.sequential_mnist.network import PixelNetwork, SequenceBatchNorm, SequenceDropout, spread_memory_
-
-
-def idx(*shape, content=None, magic=None):
-    count = 1
-    for n in shape:
-        count *= n
-    body = bytes(i % 10 for i in range(count)) if content is None else content
-    return (magic or bytes((0, 0, 8, len(shape)))) + struct.pack(f">{len(shape)}I", *shape) + body
-
-
-def good_files():
-    return {
-        "train-images-idx3-ubyte": idx(40, 28, 28),
-        "train-labels-idx1-ubyte": idx(40),
-        "t10k-images-idx3-ubyte": idx(10, 28, 28),
-        "t10k-labels-idx1-ubyte": idx(10),
-    }
-
-
-def write(folder, files):
-    folder.mkdir(exist_ok=True)
-    for name, content in files.items():
-        (folder / name).write_bytes(content)
-    return folder
+from tasks.sequential_mnist.task import Config, make_task
 
 
 def test_embedded_digits_are_balanced_and_apart():
@@ -94,38 +66,34 @@ def test_damaged_gz_and_empty_sets_are_named(tmp_path):
         idx_folder(write(tmp_path / "b", files))
 
 
-def test_trains_and_writes_its_folder(tmp_path, capsys):
-    data = write(tmp_path / "data", good_files())
-    arguments = f"--data-dir {data} --hidden-size 8 --num-layers 2 --batch-size 8 --epochs 2 --permuted --seed 3"
-    task.main([*arguments.split(), "--runs", str(tmp_path / "runs"), "--device", "cpu"])
-    folder = tmp_path / "runs" / "sequential_mnist-1"
-    assert re.search(rf"test accuracy \d+\.\d\d % of 10 digits, \d\.\d minutes, {folder}/\n$", capsys.readouterr().out)
-    assert {p.name for p in folder.iterdir()} == {"config.json", "metrics.csv", "curves.png", "best.pt", "last.pt"}
-    assert json.loads((folder / "config.json").read_text())["seed"] == 3
-    rows = list(csv.DictReader((folder / "metrics.csv").read_text().splitlines()))
-    assert [float(row["step"]) for row in rows] == [4, 8] and all(float(r["train_loss"]) > 0 for r in rows)
-    checkpoint = torch.load(folder / "last.pt", weights_only=True)
-    order = checkpoint["order"]
-    assert order.sort().values.tolist() == list(range(784)) and order.tolist() != list(range(784))
-    PixelNetwork(8, 2, 0.1, 1.01).load_state_dict(checkpoint["model"])
+def test_every_preset_makes_its_network(tmp_path):
+    for name, preset in train.PRESETS.items():
+        config = Config(**{**vars(preset), "data_dir": str(write(tmp_path, good_files()))})
+        task = make_task(config)
+        assert task.model(torch.zeros(2, 784, dtype=torch.uint8)).shape == (2, 10)
+        last = list(recurrences(task.model))[-1]
+        assert (last.weight >= 5 ** (-1 / 784)).all(), name
+        assert bool(task.model.order.equal(torch.arange(784))) != config.permuted
+    counts = {n: sum(p.numel() for p in make_task(c).model.parameters()) for n, c in train.PRESETS.items()}
+    published = {"paper-plain-6": 86_410, "paper-plain-12": 187_786, "paper-dense": 256_514}
+    assert published.items() <= counts.items()
 
 
-def test_same_seed_same_weights(tmp_path):
-    data = write(tmp_path / "data", good_files())
-    weights = []
-    for name in "ab":
-        config = task.Config(data, hidden_size=8, num_layers=2, batch_size=8, max_steps=3, name=name, runs=tmp_path)
-        task.train(config)
-        weights.append(torch.load(tmp_path / name / "last.pt", weights_only=True)["model"])
-    assert all(torch.equal(weights[0][k], weights[1][k]) for k in weights[0])
+def test_the_seed_gives_the_permutation_and_the_split(tmp_path):
+    data = str(write(tmp_path, good_files()))
+    one, same, other = (make_task(Config(data_dir=data, permuted=True, seed=seed)) for seed in (1, 1, 2))
+    assert torch.equal(one.model.order, same.model.order) and not torch.equal(one.model.order, other.model.order)
+    assert torch.equal(one.validation.tensors[0], same.validation.tensors[0])
+    assert one.model.order.sort().values.equal(torch.arange(784))
+    assert len(one.training) == 38 and len(one.validation) == 2 and len(one.test) == 10
 
 
 @pytest.mark.parametrize(
     "arguments",
     [
         ["--data-dir", "/nowhere"],
-        ["--name", "taken", "--max-steps", "1"],
-        ["--epochs", "0"],
+        ["--name", "taken", "--steps", "1"],
+        ["--steps", "0"],
         ["--dropout", "1"],
         ["--learning-rate", "0"],
         ["--magnitude", "1"],
@@ -137,44 +105,53 @@ def test_same_seed_same_weights(tmp_path):
         ["--name", ""],
         ["--device", "nonsense"],
         ["--device", "meta"],
+        ["--batch-size", "4000"],
+        ["--resume", "/nowhere"],
+        ["--resume", "/nowhere", "--steps", "3"],
     ],
 )
 def test_bad_arguments_end_with_one_line_and_status_2(tmp_path, capsys, arguments):
     (tmp_path / "taken").mkdir()
     with pytest.raises(SystemExit) as stop:
-        task.main([*arguments, "--runs", str(tmp_path)])
+        train.main([*arguments, *([] if "--resume" in arguments else ["--runs", str(tmp_path)])])
     error = capsys.readouterr().err
     assert stop.value.code == 2 and error.startswith("error: ") and error.count("\n") == 1
     assert not list((tmp_path / "taken").iterdir())
 
 
-def test_interrupted_write_keeps_the_file_before(tmp_path, monkeypatch):
-    run = RunFolder(tmp_path, "task", None, {})
-    run.save("last.pt", {"step": 1})
-    monkeypatch.setattr("os.replace", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
-    with pytest.raises(KeyboardInterrupt):
-        run.save("last.pt", {"step": 2})
-    assert run.load("last.pt") == {"step": 1}
+class Poison:
+    def __reduce__(self):
+        return (open, ("poisoned", "w"))
 
 
-def test_dropout_has_one_mask_for_all_steps():
-    x = torch.rand(50, 4, 30) + 1
-    y = SequenceDropout(0.4)(x)
-    dropped = (y == 0).float().mean(0)
-    assert set(dropped.unique().tolist()) == {0.0, 1.0}
-    torch.testing.assert_close(y[y != 0], (x / 0.6)[y != 0])
-    assert torch.equal(SequenceDropout(0.4).eval()(x), x)
-
-
-def test_batch_norm_is_over_time_and_batch():
-    y = SequenceBatchNorm(6)(torch.randn(20, 5, 6) * 3 + 2)
-    torch.testing.assert_close(y.mean((0, 1)), torch.zeros(6), rtol=0, atol=1e-6)
-    torch.testing.assert_close(y.var((0, 1), correction=0), torch.ones(6), rtol=0, atol=1e-4)
-
-
-def test_memories_are_spread_evenly_in_their_logarithm():
-    u = torch.empty(20_000)
-    spread_memory_(u, 784)
-    memory = -1 / u.log()
-    shares = torch.histc(memory.log(), bins=5, min=0, max=math.log(784)) / len(u)
-    torch.testing.assert_close(shares, torch.full((5,), 0.2), rtol=0, atol=0.02)
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "not a checkpoint of tensors alone"),
+        (b"no zip", "not a checkpoint of tensors alone"),
+        (Poison(), "not a checkpoint of tensors alone"),
+        ({"weight": torch.zeros(3)}, "not a checkpoint of these tasks"),
+        ({"task": "adding_problem", "config": {}, "model": {}}, "a checkpoint of the task adding_problem, expected"),
+        ({"task": "sequential_mnist", "config": {}, "model": {}}, "of another version of this task: it differs in"),
+        ({"task": "sequential_mnist", "config": vars(Config()), "model": {}}, "Missing key"),
+        ({"task": "sequential_mnist", "config": {**vars(Config()), "norm": 3}, "model": {}}, "norm is 3"),
+        ({"task": "sequential_mnist", "config": [], "model": {}}, "another version of this task"),
+        (None, "there is no checkpoint"),
+    ],
+)
+@pytest.mark.parametrize("whole", [True, False])
+def test_wrong_checkpoints_end_with_one_line_and_status_2(tmp_path, monkeypatch, capsys, content, message, whole):
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "best.pt"
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    elif content is not None:
+        torch.save(content, path)
+        if not whole:
+            path.write_bytes(path.read_bytes()[:-100])
+            message = "not a checkpoint of tensors alone"
+    with pytest.raises(SystemExit) as stop:
+        evaluate.main(["--checkpoint", str(path)])
+    error = capsys.readouterr().err
+    assert stop.value.code == 2 and error.startswith("error: ") and error.count("\n") == 1
+    assert message in error and not (tmp_path / "poisoned").exists()

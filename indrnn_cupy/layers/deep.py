@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from .indrnn import IndRNNRecurrence
-from .norm import SequenceBatchNorm, SequenceDropout, StepBatchNorm, valid_steps
+from .norm import SequenceBatchNorm, SequenceDropout, StepBatchNorm, zero_padding
 
 
 def projection(input_size: int, output_size: int) -> nn.Linear:
@@ -70,8 +70,7 @@ class IndRNNBlock(nn.Module):
             return x
         if not isinstance(self.norm, nn.LayerNorm):
             return self.norm(x, lengths)
-        y = self.norm(x)
-        return y if lengths is None else y.masked_fill(~valid_steps(x, lengths, False).unsqueeze(-1), 0)
+        return zero_padding(self.norm(x), lengths)
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
         if self.norm_first:
@@ -119,6 +118,7 @@ class PlainIndRNN(nn.Module):
         )
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
+        x = zero_padding(x, lengths)
         for layer in self.layers:
             x = layer(x, lengths)
         return x
@@ -142,7 +142,7 @@ class ResidualIndRNN(nn.Module):
         self.last = IndRNNBlock(hidden_size, dropout, last=True, **options)
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
-        x = self.first(x)
+        x = self.first(zero_padding(x, lengths))
         layers = list(zip(self.blocks, self.projections, strict=True))
         for (block1, project1), (block2, project2) in zip(layers[::2], layers[1::2], strict=True):
             y = project1(block1(x, lengths))
@@ -186,7 +186,9 @@ class DenseIndRNN(nn.Module):
             layers = nn.ModuleList()
             for _ in range(num_layers):
                 bottleneck = ProjectedBlock(width, 4 * growth_rate, bottleneck_dropout, **options)
-                layers.append(nn.ModuleList([bottleneck, ProjectedBlock(4 * growth_rate, growth_rate, dropout, **options)]))
+                layers.append(
+                    nn.ModuleList([bottleneck, ProjectedBlock(4 * growth_rate, growth_rate, dropout, **options)])
+                )
                 width += growth_rate
             self.blocks.append(layers)
             last = number == len(block_config)
@@ -195,7 +197,7 @@ class DenseIndRNN(nn.Module):
         self.output_size = width
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
-        x = self.first(x, lengths)
+        x = self.first(zero_padding(x, lengths), lengths)
         for layers, transition in zip(self.blocks, self.transitions, strict=True):
             for bottleneck, layer in layers:
                 x = torch.cat((x, layer(bottleneck(x, lengths), lengths)), -1)

@@ -13,6 +13,11 @@ def valid_steps(x: Tensor, lengths: Tensor, batch_first: bool) -> Tensor:
     return steps < lengths[:, None] if batch_first else steps[:, None] < lengths
 
 
+def zero_padding(x: Tensor, lengths: Tensor | None, batch_first: bool = False) -> Tensor:
+    """The sequence with zeros past each row's length."""
+    return x if lengths is None else x.masked_fill(~valid_steps(x, lengths, batch_first).unsqueeze(-1), 0)
+
+
 class SequenceBatchNorm(nn.BatchNorm1d):
     r"""Batch norm with one mean and variance per unit, over every step of every row:
 
@@ -64,13 +69,13 @@ class StepBatchNorm(_BatchNorm):
         steps = x.shape[1 - rows]
         if steps > self.max_steps:
             raise ValueError(f"x has {steps} steps, expected at most max_steps = {self.max_steps}")
-        valid = None if lengths is None else valid_steps(x, lengths, self.batch_first).unsqueeze(-1)
         mean, variance = self.running_mean[:steps], self.running_var[:steps]
         if self.training:
+            x = zero_padding(x, lengths, self.batch_first)
+            valid = None if lengths is None else valid_steps(x, lengths, self.batch_first).unsqueeze(-1)
             mean, variance = self._measure(x.to(mean.dtype), valid, rows, mean, variance)
         mean, scale = mean.unsqueeze(rows), (variance + self.eps).rsqrt().unsqueeze(rows) * self.weight
-        y = torch.addcmul(self.bias, x - mean, scale).to(x.dtype)
-        return y if valid is None else y.masked_fill(~valid, 0)
+        return zero_padding(torch.addcmul(self.bias, x - mean, scale).to(x.dtype), lengths, self.batch_first)
 
     def _measure(
         self, x: Tensor, valid: Tensor | None, rows: int, running_mean: Tensor, running_variance: Tensor

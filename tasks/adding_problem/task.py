@@ -1,0 +1,105 @@
+"""The adding problem: generated sequences, the network, and the task as the training loop takes it."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import mse_loss
+from torch.utils.data import Dataset
+
+from indrnn_cupy import PlainIndRNN
+
+from ..config import TrainingConfig
+from ..training import Task
+
+BASELINE = 1 / 6  # the variance of the sum of two numbers from U(0, 1)
+
+
+@dataclass
+class Config(TrainingConfig):
+    task = "adding_problem"
+
+    length: int = 1000
+    """T, the steps of a sequence."""
+    hidden_size: int = 128
+    num_layers: int = 2
+    norm: Literal["batch", "layer", "none"] = "batch"
+    """Batch norm over the sequence, or layer norm, after each recurrence."""
+    magnitude: float = 2.0
+    """The recurrent weights are held within magnitude ** (1 / length)."""
+    test_size: int = 5000
+    """Test sequences; a fifth as many are for validation."""
+
+    def check(self) -> None:
+        super().check()
+        self.expect("length", lambda v: v >= 2, "at least 2")
+        self.expect("hidden_size", lambda v: v > 0, "a number above 0")
+        self.expect("num_layers", lambda v: v > 0, "a number above 0")
+        self.expect("magnitude", lambda v: 1.01 <= v <= 1000, "a number from 1.01 to 1000")
+        self.expect("test_size", lambda v: v >= 5, "at least 5")
+
+
+class AddingSequences(Dataset):
+    """Sequences (T, 2): numbers from U(0, 1), and a mark on one of each half; the target is the sum of those marked.
+
+    Each is drawn from the seed, the part ("train", "validation" or "test", as a number) and its index.
+    Reference: Hochreiter and Schmidhuber, "Long Short-Term Memory", 1997.
+    """
+
+    def __init__(self, length: int, size: int, seed: int, part: int) -> None:
+        self.length, self.size, self.seed, self.part = length, size, seed, part
+
+    def __len__(self) -> int:
+        return self.size
+
+    def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
+        if not 0 <= index < self.size:
+            raise IndexError(index)
+        generator = torch.Generator().manual_seed(hash((self.seed, self.part, index)))
+        half = self.length // 2
+        marked = [
+            int(torch.randint(0, half, (), generator=generator)),
+            int(torch.randint(half, self.length, (), generator=generator)),
+        ]
+        sequence = torch.zeros(self.length, 2)
+        sequence[:, 0].uniform_(generator=generator)
+        sequence[marked, 1] = 1
+        return sequence, sequence[marked, 0].sum()
+
+
+class AddingNetwork(nn.Module):
+    """Reads sequences (B, T, 2) and answers from the last step: (B,)."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        self.body = PlainIndRNN(
+            2,
+            config.hidden_size,
+            config.num_layers,
+            bound=config.magnitude ** (1 / config.length),
+            clamp=config.bound_by == "clamp",
+            norm=None if config.norm == "none" else config.norm,
+        )
+        self.output = nn.Linear(config.hidden_size, 1)
+
+    def forward(self, sequences: Tensor) -> Tensor:
+        return self.output(self.body(sequences.transpose(0, 1))[-1]).squeeze(-1)
+
+
+def make_task(config: Config) -> Task:
+    sizes = (config.steps * config.batch_size, config.test_size // 5, config.test_size)
+    training, validation, test = (
+        AddingSequences(config.length, size, config.seed, part) for part, size in enumerate(sizes)
+    )
+    return Task(
+        AddingNetwork(config),
+        training,
+        validation,
+        test,
+        loss=mse_loss,
+        score=lambda outputs, targets: (outputs - targets).square(),
+        metric="mse",
+        better="min",
+        baseline=BASELINE,
+    )

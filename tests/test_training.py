@@ -1,0 +1,216 @@
+"""The training loop: what it writes, how it goes on after an interruption, several processes, schedules, precision."""
+
+import csv
+import json
+import os
+import random
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from idx_files import good_files, write
+
+from tasks.adding_problem import evaluate as adding_evaluate
+from tasks.adding_problem import train as adding
+from tasks.adding_problem.task import AddingSequences
+from tasks.interruption import Interruption
+from tasks.run_folder import RunFolder
+from tasks.sequential_mnist import evaluate, train
+
+ROOT = Path(__file__).resolve().parents[1]
+SMALL = [
+    "--hidden-size",
+    "8",
+    "--num-layers",
+    "2",
+    "--batch-size",
+    "8",
+    "--steps",
+    "11",
+    "--evaluate-every",
+    "3",
+    "--threads",
+    "2",
+]
+ADDING = [
+    "--length",
+    "20",
+    "--hidden-size",
+    "8",
+    "--batch-size",
+    "8",
+    "--steps",
+    "12",
+    "--evaluate-every",
+    "4",
+    "--test-size",
+    "15",
+    "--threads",
+    "2",
+]
+
+
+def rows(folder):
+    return list(csv.DictReader((folder / "metrics.csv").read_text().splitlines()))
+
+
+def weights(folder, name="last.pt"):
+    return torch.load(folder / name, weights_only=True)["model"]
+
+
+def same(one, other):
+    return one.keys() == other.keys() and all(torch.equal(one[k], other[k]) for k in one)
+
+
+def start(module, arguments, folder, processes=1):
+    command = [sys.executable, "-m", module, *arguments]
+    if processes > 1:
+        command[1:2] = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}", "-m"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    return subprocess.Popen(command, cwd=folder, env=environment, text=True, stdout=-1, stderr=-1)
+
+
+def test_trains_writes_its_folder_and_evaluates(tmp_path, capsys):
+    data = write(tmp_path / "data", good_files())
+    train.main([*SMALL, "--permuted", "--data-dir", str(data), "--runs", str(tmp_path / "runs"), "--seed", "3"])
+    folder = tmp_path / "runs" / "sequential_mnist-1"
+    (said,) = re.findall(rf"{folder}/: test (loss \d\.\d+, accuracy \d+\.\d\d %)\n$", capsys.readouterr().out)
+    assert {p.name for p in folder.iterdir()} == {"config.json", "metrics.csv", "curves.png", "best.pt", "last.pt"}
+    assert json.loads((folder / "config.json").read_text())["seed"] == 3
+    assert [float(row["step"]) for row in rows(folder)] == [3, 6, 9, 11]
+    assert all(float(row["train_loss"]) > 0 for row in rows(folder))
+    evaluate.main(["--checkpoint", str(folder / "best.pt")])
+    assert capsys.readouterr().out == f"{folder}/best.pt: test {said}, 10 samples\n"
+    with pytest.raises(SystemExit):
+        evaluate.main(["--checkpoint", str(folder / "best.pt"), "--hidden-size", "9"])
+    assert "does not fit these settings: size mismatch" in capsys.readouterr().err
+
+
+def test_a_killed_run_goes_on_to_the_same_bits(tmp_path):
+    """Killed at a random step; the run after it, and the one without interruption, end with equal bits."""
+    arguments = [*ADDING, "--runs", ".", "--name"]
+    steps = ["--steps", "400", "--evaluate-every", "20"]
+    whole, killed = (
+        start("tasks.adding_problem.train", [*arguments, n, *steps], tmp_path) for n in ("whole", "killed")
+    )
+    while not (tmp_path / "killed" / "metrics.csv").exists():
+        assert killed.poll() is None
+        time.sleep(0.05)
+    time.sleep(random.random())
+    killed.kill()
+    killed.communicate()
+    before = rows(tmp_path / "killed")
+    assert 1 <= len(before) < 20
+    resumed = start("tasks.adding_problem.train", ["--resume", "killed"], tmp_path)
+    for process in (whole, resumed):
+        said = process.communicate(timeout=200)[1]
+        assert process.returncode == 0, said
+    assert same(weights(tmp_path / "whole"), weights(tmp_path / "killed"))
+    after = rows(tmp_path / "killed")
+    assert after[: len(before)] == before
+    assert [{**r, "seconds": 0} for r in after] == [{**r, "seconds": 0} for r in rows(tmp_path / "whole")]
+
+
+def test_an_interrupted_run_goes_on_to_the_same_bits(tmp_path, capsys, monkeypatch):
+    """Stopped in the middle of an epoch and between evaluations, with dropout, batch norm and a permutation."""
+    data = write(tmp_path / "data", good_files())
+    arguments = [*SMALL, "--permuted", "--data-dir", str(data), "--runs", str(tmp_path), "--name"]
+    train.main([*arguments, "whole"])
+    count = iter(range(100))
+
+    def stop_at_step_five(self):
+        return next(count) == 3
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Interruption, "requested", property(stop_at_step_five, lambda *_: None))
+        with pytest.raises(SystemExit) as stop:
+            train.main([*arguments, "stopped"])
+    said = capsys.readouterr().err
+    assert stop.value.code == 130
+    command = f"to go on: python -m tasks.sequential_mnist.train --resume {tmp_path}/stopped"
+    assert re.search(rf"stopped after 5 of 11 steps; {command}\n$", said)
+    assert len(rows(tmp_path / "stopped")) < 4
+    train.main(["--resume", str(tmp_path / "stopped")])
+    assert same(weights(tmp_path / "whole"), weights(tmp_path / "stopped"))
+    assert same(weights(tmp_path / "whole", "best.pt"), weights(tmp_path / "stopped", "best.pt"))
+
+
+def test_control_c_waits_for_the_step_to_end():
+    with Interruption() as interruption:
+        assert not interruption.requested
+        os.kill(os.getpid(), signal.SIGINT)
+        assert interruption.requested
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_two_processes_train_as_one_does(tmp_path):
+    """The same global batches, so the same losses up to rounding, and every test sequence once (there are 15)."""
+    for name, processes in (("one", 1), ("two", 2)):
+        run = start("tasks.adding_problem.train", [*ADDING, "--runs", ".", "--name", name], tmp_path, processes)
+        said, error = run.communicate(timeout=200)
+        assert run.returncode == 0 and said.count("test loss") == 1, said + error
+    one, two = rows(tmp_path / "one"), rows(tmp_path / "two")
+    for key in ("train_loss", "validation_loss", "train_mse"):
+        ours, theirs = (torch.tensor([float(row[key]) for row in r]) for r in (two, one))
+        torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=0)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        "--schedule plateau --patience 1 --clip-norm 1 --clip-value None",
+        "--precision bf16 --bound-by clamp",
+        "--precision fp16 --bound-by penalty",
+    ],
+)
+def test_schedules_precision_and_bounds_train_on(tmp_path, capsys, options):
+    adding.main([*ADDING, "--runs", str(tmp_path), "--name", "run", *options.split(), "--steps", "200"])
+    losses = [float(row["train_loss"]) for row in rows(tmp_path / "run")]
+    assert sum(losses[-10:]) < 0.7 * sum(losses[:10])
+    adding_evaluate.main(["--checkpoint", str(tmp_path / "run" / "best.pt"), "--device", "cpu"])
+    first, second = capsys.readouterr().out.splitlines()
+    assert first.split("mse ")[1] == second.split("mse ")[1].removesuffix(", 15 samples")
+
+
+def test_the_plateau_schedule_ends_below_its_rate(tmp_path):
+    options = [
+        "--schedule",
+        "plateau",
+        "--patience",
+        "1",
+        "--end-rate",
+        "1e-4",
+        "--learning-rate",
+        "1e-2",
+        "--steps",
+        "4000",
+    ]
+    adding.main([*ADDING, "--runs", str(tmp_path), "--name", "run", *options])
+    found = [float(row["learning_rate"]) for row in rows(tmp_path / "run")]
+    assert found[0] == 1e-2 and found[-1] < 1.1e-4 and len(found) < 1000
+
+
+def test_interrupted_write_keeps_the_file_before(tmp_path, monkeypatch):
+    run = RunFolder(tmp_path)
+    run.save("last.pt", {"step": 1})
+    monkeypatch.setattr("os.replace", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        run.save("last.pt", {"step": 2})
+    assert torch.load(tmp_path / "last.pt", weights_only=True) == {"step": 1}
+
+
+def test_adding_sequences():
+    data = AddingSequences(9, 50, seed=1, part=0)
+    for index, (sequence, total) in enumerate(data):
+        marks = sequence[:, 1].nonzero().flatten()
+        assert len(marks) == 2 and marks[0] < 4 <= marks[1]
+        assert total == sequence[marks, 0].sum() and torch.equal(sequence, data[index][0])
+    assert not torch.equal(data[0][0], AddingSequences(9, 50, seed=1, part=1)[0][0])
+    targets = torch.stack([total for _, total in AddingSequences(9, 4000, seed=1, part=2)])
+    assert abs(targets.var() - 1 / 6) < 0.01  # the baseline
