@@ -11,9 +11,11 @@ import tyro
 from indrnn_cupy import reuse_freed_memory
 
 from .config import Config, TaskError, restore
+from .evaluation import evaluate_checkpoint
 from .interruption import Stopped
 from .run_folder import read_checkpoint
-from .training import Task, evaluate_checkpoint, train
+from .task import Task
+from .training import train
 
 
 def train_command(

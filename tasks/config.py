@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
-from typing import Any, ClassVar, Literal, TypeVar, get_args, get_type_hints
+from typing import Any, ClassVar, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 import torch
 
@@ -80,10 +80,9 @@ class TrainingConfig:
         except (RuntimeError, AssertionError) as error:
             raise TaskError(f"--device {self.device} cannot be used: {str(error).splitlines()[0]}") from None
 
-        for field in fields(self):
-            allowed = get_args(get_type_hints(type(self))[field.name])
-            if allowed and all(isinstance(a, str) for a in allowed):
-                self.expect(field.name, lambda v, a=allowed: v in a, f"one of {', '.join(allowed)}")
+        for name, kind in get_type_hints(type(self)).items():
+            if get_origin(kind) is Literal:
+                self.expect(name, get_args(kind).__contains__, f"one of {', '.join(get_args(kind))}")
 
     def expect(self, name: str, fits: Callable[[Any], bool], expected: str) -> None:
         value = getattr(self, name)

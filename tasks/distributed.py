@@ -3,12 +3,10 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import islice
 
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
-from torch.utils.data import DistributedSampler
 
 
 @contextmanager
@@ -40,20 +38,6 @@ def total(values: Tensor) -> Tensor:
     if dist.is_initialized():
         dist.all_reduce(values)
     return values
-
-
-class ResumableSampler(DistributedSampler):
-    """A DistributedSampler that can begin in the middle of an epoch."""
-
-    skipped = 0
-
-    def seek(self, epoch: int, skipped: int) -> None:
-        """The next iteration is of this epoch, without this process's first samples."""
-        self.set_epoch(epoch)
-        self.skipped = skipped
-
-    def __iter__(self) -> Iterator[int]:
-        return islice(super().__iter__(), self.skipped, None)
 
 
 def broadcast(model: nn.Module) -> None:

@@ -30,4 +30,4 @@ class Interruption:
 
     def _request(self, number: int, frame: FrameType | None) -> None:
         self.requested = True
-        signal.signal(number, self.before[number])
+        signal.signal(number, self.before[signal.Signals(number)])

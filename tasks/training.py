@@ -3,47 +3,25 @@
 import dataclasses
 import math
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
-from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm
+from torch import nn
 from torch.nn.parallel import DistributedDataParallel
-from torch.optim.lr_scheduler import OneCycleLR, ReduceLROnPlateau
-from torch.optim.swa_utils import update_bn
-from torch.utils.data import DataLoader, Dataset, Subset
 from tqdm import tqdm
 
 from indrnn_cupy import clamp_recurrent_, recurrent_penalty
 
 from .config import TaskError, TrainingConfig
-from .distributed import ResumableSampler, broadcast, processes, rank, total, world_size
+from .distributed import broadcast, processes, rank, total, world_size
+from .evaluation import autocast, estimate_norms, evaluate
 from .interruption import Interruption, Stopped
+from .optimization import finished, learning_rate, make_optimizer, make_schedule
 from .run_folder import RunFolder, new_folder
-
-TYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
-NORM_SAMPLES = 1000
-
-
-@dataclass
-class Task:
-    """What a task gives to the loop. Its data sets hold pairs (input, target)."""
-
-    model: nn.Module
-    training: Dataset
-    validation: Dataset
-    test: Dataset
-    loss: Callable[[Tensor, Tensor], Tensor]
-    """Of outputs and targets: the mean over the batch."""
-    score: Callable[[Tensor, Tensor], Tensor]
-    """Of outputs and targets: the metric of each sample, (B,)."""
-    metric: str
-    better: Literal["max", "min"]
-    baseline: float | None = None
-    """What the metric is without a memory; drawn beside it."""
+from .samples import endless, training_loader
+from .task import Task
 
 
 def train(
@@ -66,7 +44,6 @@ def train(
         optimizer = make_optimizer(model, config)
         schedule = make_schedule(optimizer, config, task.better)
         scaler = torch.amp.GradScaler(device.type, enabled=config.precision == "fp16")
-        autocast = torch.autocast(device.type, TYPES[config.precision], enabled=config.precision != "fp32")
         parts: dict[str, Any] = {"model": model, "optimizer": optimizer, "schedule": schedule, "scaler": scaler}
         progress: dict[str, Any] = {"step": 0, "seconds": 0.0, "best": None, "rows": []}
         sums = dict.fromkeys(("loss", task.metric, "samples"), 0.0)
@@ -94,7 +71,7 @@ def train(
             step = progress["step"] + 1
             torch.manual_seed(hash((config.seed, step, rank())))  # so that a resumed run drops the same units
             inputs, targets = (part.to(device, non_blocking=True) for part in next(batches))
-            with autocast:
+            with autocast(config, device):
                 outputs = parallel(inputs)
             loss = task.loss(outputs.float(), targets)
             penalty = config.penalty * recurrent_penalty(model) if config.bound_by == "penalty" else 0.0
@@ -125,7 +102,7 @@ def train(
 
             if step % config.evaluate_every == 0 or step == config.steps:
                 bar.set_postfix_str("evaluating")
-                with autocast:
+                with autocast(config, device):
                     estimate_norms(model, task.training, config, device)
                     validation = evaluate(model, task, task.validation, config.batch_size, device)
                 *trained, samples = total(torch.tensor(list(sums.values()), dtype=torch.float64)).tolist()
@@ -146,98 +123,11 @@ def train(
                     run.write_metrics(progress["rows"], task.metric, task.baseline)
             elif total(torch.tensor(float(interruption.requested))):
                 save("last.pt", parts)
-                raise Stopped(f"stopped after {step} of {config.steps} steps", run and run.path)
+                raise Stopped(f"stopped after {step} of {config.steps} steps", run.path if run else None)
         bar.close()
 
         if run:
             model.load_state_dict(torch.load(run.path / "best.pt", weights_only=True)["model"])
         broadcast(model)
-        with autocast:
-            return evaluate(model, task, task.test, config.batch_size, device), run and run.path
-
-
-def evaluate_checkpoint(
-    config: TrainingConfig, make_task: Callable[[Any], Task], saved: dict[str, Any]
-) -> tuple[dict[str, float], int]:
-    """The loss and metric of a checkpoint on the test set, and the number of its samples."""
-    with processes(config.device) as device:
-        task = make_task(config)
-        try:
-            task.model.load_state_dict(saved["model"])
-        except RuntimeError as error:
-            raise TaskError(
-                f"the checkpoint does not fit these settings: {str(error).splitlines()[1].strip()}"
-            ) from None
-        autocast = torch.autocast(device.type, TYPES[config.precision], enabled=config.precision != "fp32")
-        with autocast:
-            return evaluate(task.model.to(device), task, task.test, config.batch_size, device), len(task.test)
-
-
-def make_optimizer(model: nn.Module, config: TrainingConfig) -> torch.optim.Adam:
-    """Adam, with weight decay on matrices alone."""
-    parameters = list(model.parameters())
-    groups: list[dict[str, Any]] = [
-        {"params": [p for p in parameters if p.dim() > 1], "weight_decay": config.weight_decay},
-        {"params": [p for p in parameters if p.dim() <= 1], "weight_decay": 0.0},
-    ]
-    return torch.optim.Adam(groups, lr=config.learning_rate)
-
-
-def make_schedule(optimizer: torch.optim.Optimizer, config: TrainingConfig, better: Literal["max", "min"]) -> Any:
-    if config.schedule == "one_cycle":
-        return OneCycleLR(optimizer, config.learning_rate, max(2, config.steps), pct_start=config.warm_up)
-    return ReduceLROnPlateau(optimizer, better, factor=0.1, patience=config.patience)
-
-
-def learning_rate(optimizer: torch.optim.Optimizer) -> float:
-    return float(optimizer.param_groups[0]["lr"])
-
-
-def finished(optimizer: torch.optim.Optimizer, config: TrainingConfig) -> bool:
-    return config.schedule == "plateau" and learning_rate(optimizer) < config.end_rate
-
-
-def training_loader(dataset: Dataset, config: TrainingConfig) -> DataLoader:
-    """Whole batches of this process's share, in an order that follows from the seed and the epoch."""
-    sampler = ResumableSampler(dataset, world_size(), rank(), seed=config.seed, drop_last=True)
-    own_batch, left = divmod(config.batch_size, world_size())
-    if left:
-        raise TaskError(f"--batch-size {config.batch_size} cannot be divided among {world_size()} processes")
-    if len(sampler) < own_batch:
-        raise TaskError(f"--batch-size is {config.batch_size}, more than the {len(dataset)} training samples")
-    # A generator of its own: a loader draws from the global one whenever an epoch begins.
-    return DataLoader(dataset, own_batch, sampler=sampler, drop_last=True, generator=torch.Generator())
-
-
-def endless(loader: DataLoader, step: int) -> Iterator[list[Tensor]]:
-    """Batches without end, from the one that comes after `step` of them."""
-    while True:
-        epoch, done = divmod(step, len(loader))
-        loader.sampler.seek(epoch, done * loader.batch_size)
-        for batch in loader:
-            yield batch
-            step += 1
-
-
-def estimate_norms(model: nn.Module, dataset: Dataset, config: TrainingConfig, device: torch.device) -> None:
-    """Sets the statistics of batch norm to their mean over some samples: a running mean lags behind a recurrence."""
-    if any(isinstance(module, _BatchNorm) for module in model.modules()):
-        chosen = torch.randperm(len(dataset), generator=torch.Generator().manual_seed(config.seed))[:NORM_SAMPLES]
-        update_bn(DataLoader(Subset(dataset, chosen.tolist()), config.batch_size, drop_last=True), model, device)
-        broadcast(model)
-
-
-@torch.no_grad()
-def evaluate(model: nn.Module, task: Task, dataset: Dataset, batch_size: int, device: torch.device) -> dict[str, float]:
-    """The mean loss and metric of a data set, each sample once, whatever the number of processes."""
-    training = model.training
-    model.eval()
-    mine = Subset(dataset, range(rank(), len(dataset), world_size()))
-    sums = torch.zeros(3, dtype=torch.float64)
-    for inputs, targets in DataLoader(mine, batch_size):
-        outputs, targets = model(inputs.to(device)).float(), targets.to(device)
-        loss, score = task.loss(outputs, targets) * len(targets), task.score(outputs, targets).sum()
-        sums += torch.stack((loss.double().cpu(), score.double().cpu(), torch.tensor(len(targets)).double()))
-    loss, score, count = total(sums).tolist()
-    model.train(training)
-    return {"loss": loss / count, task.metric: score / count}
+        with autocast(config, device):
+            return evaluate(model, task, task.test, config.batch_size, device), run.path if run else None

@@ -106,7 +106,7 @@ def test_initial_weights_and_bound():
     assert last.min() >= 1 / bound and last.max() <= bound and last.std() > 0
     with torch.no_grad():
         first.fill_(2.0), last.fill_(-2.0)
-    layer.clamp_()
+    indrnn_cupy.clamp_recurrent_(layer)
     assert (first == first.new_tensor(bound)).all() and (last == -last.new_tensor(bound)).all()
     free = indrnn_cupy.IndRNNRecurrence(1000).weight
     assert free.min() >= 0 and free.max() <= 1

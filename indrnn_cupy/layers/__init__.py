@@ -1,7 +1,8 @@
 """The recurrences as torch.nn modules, and the networks made of them."""
 
+from .block import IndRNNBlock
 from .bounds import clamp_recurrent_, recurrences, recurrent_penalty, spread_memory_
-from .deep import DenseIndRNN, IndRNNBlock, PlainIndRNN, ResidualIndRNN
+from .deep import DenseIndRNN, PlainIndRNN, ResidualIndRNN
 from .indrnn import IndRNN, IndRNNRecurrence
 from .norm import SequenceBatchNorm, SequenceDropout, StepBatchNorm
 

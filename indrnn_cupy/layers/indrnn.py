@@ -24,7 +24,7 @@ class IndRNNRecurrence(nn.Module):
             softly by adding :func:`recurrent_penalty` to the loss.
         long_memory: begin with u in (1 / bound, bound), as in the last layer of a network that reads off its last
             step, rather than in (0, bound). Needs a bound.
-        clamp: compute with u clamped to [-bound, bound]. A weight that a step has carried beyond gets no gradient there.
+        clamp: compute with u clamped to [-bound, bound]. A weight that a step carried beyond gets no gradient there.
 
     Shape: `forward(x, h0=None, *, lengths=None, resets=None, reverse=False)` with x `(T, B, H)` and h0 `(B, H)` gives
     `(y, h_n)`: y like x, h_n `(B, H)`; the keywords are those of the function.

@@ -56,6 +56,10 @@ class StepBatchNorm(_BatchNorm):
     Reference: Cooijmans et al., "Recurrent Batch Normalization", ICLR 2017, arXiv 1603.09025.
     """
 
+    running_mean: Tensor
+    running_var: Tensor
+    num_batches_tracked: Tensor
+
     def __init__(
         self, num_features: int, max_steps: int, batch_first: bool = False, eps: float = 1e-5, momentum: float = 0.1
     ) -> None:

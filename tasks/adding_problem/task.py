@@ -11,7 +11,7 @@ from torch.utils.data import Dataset
 from indrnn_cupy import PlainIndRNN
 
 from ..config import TrainingConfig
-from ..training import Task
+from ..task import Task
 
 BASELINE = 1 / 6  # the variance of the sum of two numbers from U(0, 1)
 

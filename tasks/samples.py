@@ -1,0 +1,50 @@
+"""Training samples without end, from any step on."""
+
+from collections.abc import Iterator
+from itertools import islice
+from typing import cast
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, DistributedSampler
+
+from .config import TaskError, TrainingConfig
+from .distributed import rank, world_size
+from .task import Samples
+
+
+class ResumableSampler(DistributedSampler):
+    """A DistributedSampler that can begin in the middle of an epoch."""
+
+    skipped = 0
+
+    def seek(self, epoch: int, skipped: int) -> None:
+        """The next iteration is of this epoch, without this process's first samples."""
+        self.set_epoch(epoch)
+        self.skipped = skipped
+
+    def __iter__(self) -> Iterator[int]:
+        return islice(super().__iter__(), self.skipped, None)
+
+
+def training_loader(dataset: Samples, config: TrainingConfig) -> DataLoader:
+    """Whole batches of this process's share, in an order that follows from the seed and the epoch."""
+    sampler = ResumableSampler(dataset, world_size(), rank(), seed=config.seed, drop_last=True)
+    own_batch, left = divmod(config.batch_size, world_size())
+    if left:
+        raise TaskError(f"--batch-size {config.batch_size} cannot be divided among {world_size()} processes")
+    if len(sampler) < own_batch:
+        raise TaskError(f"--batch-size is {config.batch_size}, more than the {len(dataset)} training samples")
+    # A generator of its own: a loader draws from the global one whenever an epoch begins.
+    return DataLoader(dataset, own_batch, sampler=sampler, drop_last=True, generator=torch.Generator())
+
+
+def endless(loader: DataLoader, step: int) -> Iterator[list[Tensor]]:
+    """Batches without end, from the one that comes after `step` of them."""
+    sampler = cast(ResumableSampler, loader.sampler)
+    while True:
+        epoch, done = divmod(step, len(loader))
+        sampler.seek(epoch, done * cast(int, loader.batch_size))
+        for batch in loader:
+            yield batch
+            step += 1
