@@ -40,6 +40,8 @@ def train_command(
                 raise TaskError(f"--resume goes on as the run was set; leave out {' '.join(rest) or '--preset'}")
             folder = chosen.resume
             saved = read_checkpoint(folder / "last.pt", default.task)
+            if missing := {"optimizer", "schedule", "scaler", "progress", "sums"} - saved.keys():
+                raise TaskError(f"{folder / 'last.pt'} cannot be gone on from: it lacks {', '.join(sorted(missing))}")
             config = restore(type(default), saved)
         else:
             start = presets[chosen.preset] if chosen.preset else default
@@ -92,7 +94,8 @@ def guarded(run: Callable[[], None], command: str) -> None:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
     except Stopped as stopped:
-        print(f"{stopped}; to go on: {command} --resume {stopped.folder}", file=sys.stderr)
+        if stopped.folder:  # of the first process
+            print(f"{stopped}; to go on: {command} --resume {stopped.folder}", file=sys.stderr)
         sys.exit(130)
     except KeyboardInterrupt:
         print("\nstopped at once; the run's folder holds the last evaluation", file=sys.stderr)

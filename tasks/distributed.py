@@ -18,7 +18,7 @@ def processes(device: str) -> Iterator[torch.device]:
     cuda = torch.device(device).type == "cuda"
     if cuda:
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
-    dist.init_process_group("nccl" if cuda else "gloo")
+    dist.init_process_group("cpu:gloo,cuda:nccl" if cuda else "gloo")
     try:
         yield torch.device("cuda", torch.cuda.current_device()) if cuda else torch.device(device)
     finally:

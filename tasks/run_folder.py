@@ -91,7 +91,11 @@ def draw(rows: Rows, metric: str, baseline: float | None) -> bytes:
             axes.plot(steps, [row[f"{part}_{name}"] for row in rows], marker=marker, markersize=3, label=part)
         if name == metric and baseline is not None:
             axes.axhline(baseline, color="gray", linestyle="--", label=f"baseline {baseline:.3f}")
-        axes.set(title=name, xlabel="step", xlim=(0, None), ylim=(0, 1.01 if name == "accuracy" else None))
+        axes.set(title=name, xlabel="step", xlim=(0, None))
+        if name == "loss":
+            axes.set_yscale("log")
+        else:
+            axes.set_ylim(0, 1.01 if name == "accuracy" else None)
         axes.legend()
         axes.grid(alpha=0.3)
         axes.spines[["top", "right"]].set_visible(False)
