@@ -22,18 +22,18 @@ from .timing import medians
 T, B, H, LAYERS = 784, 32, 128, 6
 
 
-def kept(network: nn.Module, x: Tensor, precision: torch.dtype) -> float:
-    """What the network keeps for backward, in (T, B, H) tensors of its own type."""
+def kept(module: nn.Module, x: Tensor, size: int) -> float:
+    """What a module keeps for backward in tensors of `size` numbers or more, in such tensors."""
     storages: dict[int, Tensor] = {}
 
     def pack(tensor: Tensor) -> Tensor:
-        if tensor.numel() >= T * B * H:
+        if tensor.numel() >= size:
             storages[tensor.untyped_storage().data_ptr()] = tensor
         return tensor
 
-    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor), autocast(precision):
-        network(x)
-    return sum(tensor.numel() for tensor in storages.values()) / (T * B * H)
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+        module(x)
+    return sum(tensor.numel() for tensor in storages.values()) / size
 
 
 def autocast(precision: torch.dtype) -> torch.autocast:
@@ -68,7 +68,9 @@ def measure(precision: torch.dtype, repeats: int) -> None:
     print(f"{precision}: step {1e3 * seconds['whole']:.1f} ms, one layer {1e3 * seconds['layer']:.1f} ms")
     for name in parts:
         print(f"  {name:10} {1e3 * seconds[name]:5.1f} ms, {100 * seconds[name] / total:4.1f} % of the four")
-    print(f"  kept for backward: {kept(network, pixels, precision) / LAYERS:.2f} (T, B, H) tensors a layer")
+    with autocast(precision):
+        tensors = kept(network, pixels, T * B * H)
+    print(f"  kept for backward: {tensors / LAYERS:.2f} (T, B, H) tensors a layer")
 
 
 def main() -> None:

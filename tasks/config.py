@@ -1,4 +1,4 @@
-"""The settings of every training run, and how they come from the command line."""
+"""The settings of every training run."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
@@ -9,6 +9,10 @@ import torch
 
 class TaskError(ValueError):
     """A setting or a file that cannot work: said in one line, exit status 2."""
+
+
+def first_line(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), type(error).__name__)
 
 
 @dataclass
@@ -56,18 +60,8 @@ class TrainingConfig:
 
     def check(self) -> None:
         """Raises TaskError for a setting that cannot work."""
-        positive = (
-            "steps",
-            "evaluate_every",
-            "batch_size",
-            "patience",
-            "threads",
-            "clip_value",
-            "clip_norm",
-            "penalty",
-        )
-        for name in positive:
-            self.expect(name, lambda v: v is None or v > 0, "a number above 0")
+        self.expect_positive("steps", "evaluate_every", "batch_size", "patience", "threads")
+        self.expect_positive("clip_value", "clip_norm", "penalty")
         self.expect("learning_rate", lambda v: 0 < v <= 1, "a number above 0, at most 1")
         self.expect("end_rate", lambda v: 0 < v <= 1, "a number above 0, at most 1")
         self.expect("warm_up", lambda v: 0 < v < 1, "a number between 0 and 1")
@@ -78,11 +72,14 @@ class TrainingConfig:
             if torch.empty(0, device=self.device).device.type not in ("cpu", "cuda"):
                 raise TaskError(f"--device is {self.device}, expected cpu or cuda")
         except (RuntimeError, AssertionError) as error:
-            raise TaskError(f"--device {self.device} cannot be used: {str(error).splitlines()[0]}") from None
-
+            raise TaskError(f"--device {self.device} cannot be used: {first_line(error)}") from None
         for name, kind in get_type_hints(type(self)).items():
             if get_origin(kind) is Literal:
                 self.expect(name, get_args(kind).__contains__, f"one of {', '.join(get_args(kind))}")
+
+    def expect_positive(self, *names: str) -> None:
+        for name in names:
+            self.expect(name, lambda v: v is None or v > 0, "a number above 0")
 
     def expect(self, name: str, fits: Callable[[Any], bool], expected: str) -> None:
         value = getattr(self, name)

@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from .config import TaskError
+from .config import TaskError, first_line
 
 Rows = list[dict[str, float]]
 
@@ -27,10 +27,6 @@ def new_folder(runs: Path, task: str, name: str | None) -> Path:
             if name:
                 raise TaskError(f"the run folder {runs / name} exists; choose another --name") from None
     return runs / candidate
-
-
-def first_line(error: Exception) -> str:
-    return next(iter(str(error).splitlines()), type(error).__name__)
 
 
 def read_checkpoint(path: Path, task: str) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from .distributed import broadcast, processes, rank, total, world_size
 from .evaluation import autocast, estimate_norms, evaluate
 from .interruption import Interruption, Stopped
 from .optimization import finished, learning_rate, make_optimizer, make_schedule
-from .run_folder import RunFolder, new_folder
+from .run_folder import RunFolder, new_folder, read_checkpoint
 from .samples import endless, training_loader
 from .task import Task
 
@@ -53,15 +53,16 @@ def train(
             progress, sums = saved["progress"], saved["sums"]
         loader = training_loader(task.training, config)
         batches = endless(loader, progress["step"])
-        run = None
+        run, settings = None, dataclasses.asdict(config)
         if rank() == 0:
             run = RunFolder(folder or new_folder(Path(config.runs), config.task, config.name))
-            run.write_config(dataclasses.asdict(config))
+            if not saved:
+                run.write_config(settings)
         started = time.perf_counter() - progress["seconds"]
 
         def save(name: str, parts: dict[str, Any]) -> None:
             progress["seconds"] = time.perf_counter() - started
-            kept = {"task": config.task, "config": dataclasses.asdict(config), "progress": progress, "sums": sums}
+            kept = {"task": config.task, "config": settings, "progress": progress, "sums": sums}
             if run:
                 run.save(name, {**kept, **{key: part.state_dict() for key, part in parts.items()}})
 
@@ -72,8 +73,8 @@ def train(
             torch.manual_seed(hash((config.seed, step, rank())))  # so that a resumed run drops the same units
             inputs, targets = (part.to(device, non_blocking=True) for part in next(batches))
             with autocast(config, device):
-                outputs = parallel(inputs)
-            loss = task.loss(outputs.float(), targets)
+                outputs = parallel(inputs).float()
+            loss = task.loss(outputs, targets)
             penalty = config.penalty * recurrent_penalty(model) if config.bound_by == "penalty" else 0.0
             optimizer.zero_grad()
             scaler.scale(loss + penalty).backward()
@@ -94,7 +95,7 @@ def train(
                 raise TaskError(f"the loss is {value} after {step} steps; try a smaller --learning-rate")
             sums["samples"] += len(targets)
             sums["loss"] += value * len(targets)
-            sums[task.metric] += task.score(outputs.detach().float(), targets).sum().item()
+            sums[task.metric] += task.score(outputs.detach(), targets).sum().item()
             bar.set_postfix(
                 {name: f"{sums[name] / sums['samples']:.4f}" for name in ("loss", task.metric)}, refresh=False
             )
@@ -127,7 +128,7 @@ def train(
         bar.close()
 
         if run:
-            model.load_state_dict(torch.load(run.path / "best.pt", weights_only=True)["model"])
+            model.load_state_dict(read_checkpoint(run.path / "best.pt", config.task)["model"])
         broadcast(model)
         with autocast(config, device):
             return evaluate(model, task, task.test, config.batch_size, device), run.path if run else None

@@ -127,7 +127,8 @@ def test_control_c_waits_for_the_step_to_end():
 
 def test_two_processes_train_as_one_does(tmp_path):
     """The same global batches, so the same losses up to rounding, and every test sequence once (there are 15)."""
-    arguments = [*ADDING, "--norm", "layer", "--runs", ".", "--name"]  # batch norm measures each process by itself
+    # Batch norm would measure each process by itself.
+    arguments = [*ADDING, "--norm=layer", "--threads=1", "--runs=.", "--name"]
     for name, processes in (("one", 1), ("two", 2)):
         run = start("tasks.adding_problem.train", [*arguments, name], tmp_path, processes)
         said, error = run.communicate(timeout=200)

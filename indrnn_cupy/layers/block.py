@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from torch import Tensor, nn
 
-from .indrnn import IndRNNRecurrence
+from .indrnn import IndRNNRecurrence, above_one
 from .norm import SequenceBatchNorm, SequenceDropout, StepBatchNorm, zero_padding
 
 
@@ -51,7 +51,7 @@ class IndRNNBlock(nn.Module):
             raise ValueError(f"norm is {norm!r}, expected 'batch', 'step', 'layer' or None")
         if (max_steps is not None) != (norm == "step"):
             raise ValueError(f"max_steps goes with norm='step', and they are {max_steps} and {norm!r}")
-        long_memory = last and bound is not None and bound > 1
+        long_memory = last and above_one(bound)
         self.recurrence = IndRNNRecurrence(hidden_size, activation, False, bound, long_memory, clamp)
         self.norm: nn.Module | None = None
         if norm == "batch":

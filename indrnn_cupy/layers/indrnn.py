@@ -9,6 +9,11 @@ from .. import functional as F
 from .stack import RecurrentStack
 
 
+def above_one(bound: float | None) -> bool:
+    """Whether a recurrence of this bound can begin with a long memory."""
+    return bound is not None and bound > 1
+
+
 class IndRNNRecurrence(nn.Module):
     r"""The recurrence alone, an activation function with a memory: :math:`h_t = \sigma(x_t + u \odot h_{t-1})`.
 
@@ -48,7 +53,7 @@ class IndRNNRecurrence(nn.Module):
         F.check_activation(activation)
         if bound is not None and not 0 < bound < math.inf:
             raise ValueError(f"bound is {bound}, expected a positive number or None")
-        if long_memory and (bound is None or bound <= 1):
+        if long_memory and not above_one(bound):
             raise ValueError(f"long_memory needs a bound above 1, and bound is {bound}; try 5 ** (1 / T)")
         if clamp and bound is None:
             raise ValueError("clamp needs a bound; try 5 ** (1 / T)")
@@ -139,7 +144,7 @@ class IndRNN(RecurrentStack):
         dtype: torch.dtype | None = None,
     ) -> None:
         def make_recurrence(last: bool) -> IndRNNRecurrence:
-            long_memory = last and bound is not None and bound > 1
+            long_memory = last and above_one(bound)
             return IndRNNRecurrence(
                 hidden_size, activation, batch_first, bound, long_memory, device=device, dtype=dtype
             )

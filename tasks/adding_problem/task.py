@@ -34,8 +34,7 @@ class Config(TrainingConfig):
     def check(self) -> None:
         super().check()
         self.expect("length", lambda v: v >= 2, "at least 2")
-        self.expect("hidden_size", lambda v: v > 0, "a number above 0")
-        self.expect("num_layers", lambda v: v > 0, "a number above 0")
+        self.expect_positive("hidden_size", "num_layers")
         self.expect("magnitude", lambda v: 1.01 <= v <= 1000, "a number from 1.01 to 1000")
         self.expect("test_size", lambda v: v >= 5, "at least 5")
 

@@ -42,8 +42,7 @@ class Config(TrainingConfig):
 
     def check(self) -> None:
         super().check()
-        self.expect("hidden_size", lambda v: v > 0, "a number above 0")
-        self.expect("num_layers", lambda v: v > 0, "a number above 0")
+        self.expect_positive("hidden_size", "num_layers")
         self.expect("dropout", lambda v: 0 <= v < 1, "a number from 0 to below 1")
         self.expect("magnitude", lambda v: 1.01 <= v <= 1000, "a number from 1.01 to 1000")
 
