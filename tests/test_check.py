@@ -79,8 +79,8 @@ faults = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_minflt
 assert indrnn_cupy.reuse_freed_memory()
 torch.empty(30_000_000).zero_()
 before = faults()
-torch.empty(30_000_000).zero_()
+torch.empty(29_000_000).zero_()  # smaller: an aligned block of the same size may not fit where one was
 print(faults() - before)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert int(done.stdout) < 1000  # of 29,000 pages
+    assert int(done.stdout) < 1000  # of 28,000 pages

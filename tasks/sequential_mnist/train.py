@@ -11,7 +11,7 @@ from dataclasses import replace
 from ..command import train_command
 from .task import Config, make_task
 
-PLAIN = Config(hidden_size=128, precision="bf16", steps=48_000, evaluate_every=1000)
+PLAIN = Config(hidden_size=128, steps=58_000, evaluate_every=1000)
 PAPER = Config(
     schedule="plateau", learning_rate=2e-4, patience=100, steps=1_400_000, evaluate_every=1700, hidden_size=128
 )
