@@ -98,5 +98,5 @@ def guarded(run: Callable[[], None], command: str) -> None:
             print(f"{stopped}; to go on: {command} --resume {stopped.folder}", file=sys.stderr)
         sys.exit(130)
     except KeyboardInterrupt:
-        print("\nstopped at once; the run's folder holds the last evaluation", file=sys.stderr)
+        print("\nstopped at once; what was written until now is whole", file=sys.stderr)
         sys.exit(130)

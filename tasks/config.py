@@ -53,6 +53,8 @@ class TrainingConfig:
     device: str = "cuda" if torch.cuda.is_available() else "cpu"
     threads: int | None = None
     """Of torch on a CPU; by default what torch chooses."""
+    workers: int = 0
+    """Processes that load samples, beside the one that trains."""
     name: str | None = None
     """Of the run's folder; by default the task's name and the first free number."""
     runs: str = "runs"
@@ -62,6 +64,7 @@ class TrainingConfig:
         """Raises TaskError for a setting that cannot work."""
         self.expect_positive("steps", "evaluate_every", "batch_size", "patience", "threads")
         self.expect_positive("clip_value", "clip_norm", "penalty")
+        self.expect("workers", lambda v: v >= 0, "0 or more")
         self.expect("learning_rate", lambda v: 0 < v <= 1, "a number above 0, at most 1")
         self.expect("end_rate", lambda v: 0 < v <= 1, "a number above 0, at most 1")
         self.expect("warm_up", lambda v: 0 < v < 1, "a number between 0 and 1")
@@ -91,11 +94,11 @@ Config = TypeVar("Config", bound=TrainingConfig)
 
 
 def restore(config_class: type[Config], checkpoint: Mapping[str, Any]) -> Config:
-    """The settings that a checkpoint was made with."""
+    """The settings that a checkpoint was made with; those that are newer than it have their defaults."""
     saved = checkpoint["config"]
-    names = {field.name for field in fields(config_class)}
-    found = set(saved) if isinstance(saved, dict) else set()
-    if found != names:
-        odd = ", ".join(sorted(found ^ names, key=str))
-        raise TaskError(f"the checkpoint is of another version of this task: it differs in {odd}")
+    if not isinstance(saved, dict):
+        raise TaskError("the checkpoint has no settings")
+    if unknown := saved.keys() - {field.name for field in fields(config_class)}:
+        odd = ", ".join(sorted(unknown, key=str))
+        raise TaskError(f"the checkpoint is of another version of this task: it has the unknown settings {odd}")
     return config_class(**saved)

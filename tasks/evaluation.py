@@ -1,14 +1,15 @@
 """The loss and metric of a data set, and the statistics of batch norm before they are measured."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim.swa_utils import update_bn
 from torch.utils.data import DataLoader, Subset
 
+from . import confusion
 from .config import TaskError, TrainingConfig
 from .distributed import broadcast, processes, rank, total, world_size
 from .task import Samples, Task
@@ -29,20 +30,33 @@ def estimate_norms(model: nn.Module, dataset: Samples, config: TrainingConfig, d
         broadcast(model)
 
 
+class Evaluation(NamedTuple):
+    """The mean loss and metric of a data set, and how its classes were taken for each other."""
+
+    values: dict[str, float]
+    confusion: Tensor | None
+
+
 @torch.no_grad()
-def evaluate(model: nn.Module, task: Task, dataset: Samples, batch_size: int, device: torch.device) -> dict[str, float]:
-    """The mean loss and metric of a data set, each sample once, whatever the number of processes."""
+def evaluate(
+    model: nn.Module, task: Task, dataset: Samples, config: TrainingConfig, device: torch.device
+) -> Evaluation:
+    """Measures a data set, each sample once, whatever the number of processes."""
     training = model.training
     model.eval()
     mine = Subset(dataset, range(rank(), len(dataset), world_size()))
     sums = torch.zeros(3, dtype=torch.float64)
-    for inputs, targets in DataLoader(mine, batch_size):
+    counts = torch.zeros(len(task.classes or ()), len(task.classes or ()), dtype=torch.float64)
+    for inputs, targets in DataLoader(mine, config.batch_size, num_workers=config.workers):
         outputs, targets = model(inputs.to(device)).float(), targets.to(device)
         loss, score = task.loss(outputs, targets) * len(targets), task.score(outputs, targets).sum()
         sums += torch.stack((loss.double().cpu(), score.double().cpu(), torch.tensor(len(targets)).double()))
+        if task.classes:
+            counts += confusion.count(outputs, targets, len(task.classes))
     loss, score, count = total(sums).tolist()
     model.train(training)
-    return {"loss": loss / count, task.metric: score / count}
+    values = {"loss": loss / count, task.metric: score / count}
+    return Evaluation(values, total(counts) if task.classes else None)
 
 
 def evaluate_checkpoint(
@@ -58,4 +72,4 @@ def evaluate_checkpoint(
                 f"the checkpoint does not fit these settings: {str(error).splitlines()[1].strip()}"
             ) from None
         with autocast(config, device):
-            return evaluate(task.model.to(device), task, task.test, config.batch_size, device), len(task.test)
+            return evaluate(task.model.to(device), task, task.test, config, device).values, len(task.test)

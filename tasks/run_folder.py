@@ -6,11 +6,14 @@ import itertools
 import json
 import os
 import pickle
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
+from . import confusion
 from .config import TaskError, first_line
 
 Rows = list[dict[str, float]]
@@ -44,17 +47,22 @@ def read_checkpoint(path: Path, task: str) -> dict[str, Any]:
     return checkpoint
 
 
+def write_whole(path: Path, content: bytes) -> None:
+    """Writes a file whole or not at all."""
+    draft = path.with_name(f".{path.name}.tmp")
+    try:
+        draft.write_bytes(content)
+        os.replace(draft, path)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
 class RunFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
 
     def write(self, name: str, content: bytes) -> None:
-        draft = self.path / f".{name}.tmp"
-        try:
-            draft.write_bytes(content)
-            os.replace(draft, self.path / name)
-        finally:
-            draft.unlink(missing_ok=True)
+        write_whole(self.path / name, content)
 
     def save(self, name: str, checkpoint: dict[str, Any]) -> None:
         """Saves a checkpoint that `torch.load(..., weights_only=True)` reads."""
@@ -73,6 +81,11 @@ class RunFolder:
         writer.writerows(rows)
         self.write("metrics.csv", text.getvalue().encode())
         self.write("curves.png", draw(rows, metric, baseline))
+
+    def write_confusion(self, counts: Tensor, classes: Sequence[str]) -> None:
+        """Writes classes.csv and draws confusion.png, of the test set."""
+        self.write("classes.csv", confusion.table(counts, classes))
+        self.write("confusion.png", confusion.draw(counts, classes))
 
 
 def draw(rows: Rows, metric: str, baseline: float | None) -> bytes:

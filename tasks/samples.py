@@ -36,7 +36,10 @@ def training_loader(dataset: Samples, config: TrainingConfig) -> DataLoader:
     if len(sampler) < own_batch:
         raise TaskError(f"--batch-size is {config.batch_size}, more than the {len(dataset)} training samples")
     # A generator of its own: a loader draws from the global one whenever an epoch begins.
-    return DataLoader(dataset, own_batch, sampler=sampler, drop_last=True, generator=torch.Generator())
+    generator = torch.Generator()
+    return DataLoader(
+        dataset, own_batch, sampler=sampler, drop_last=True, generator=generator, num_workers=config.workers
+    )
 
 
 def endless(loader: DataLoader, step: int) -> Iterator[list[Tensor]]:
@@ -45,6 +48,8 @@ def endless(loader: DataLoader, step: int) -> Iterator[list[Tensor]]:
     while True:
         epoch, done = divmod(step, len(loader))
         sampler.seek(epoch, done * cast(int, loader.batch_size))
+        if set_epoch := getattr(loader.dataset, "set_epoch", None):
+            set_epoch(epoch)
         for batch in loader:
             yield batch
             step += 1

@@ -1,6 +1,6 @@
 """What a task gives to the training loop."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
@@ -11,7 +11,10 @@ Samples: TypeAlias = Any  # a torch.utils.data.Dataset that has a length
 
 @dataclass
 class Task:
-    """A network and what it is to learn. The data sets hold pairs (input, target)."""
+    """A network and what it is to learn. The data sets hold pairs (input, target).
+
+    A training set with a method `set_epoch`, as torch's samplers have one, is told when an epoch begins.
+    """
 
     model: nn.Module
     training: Samples
@@ -25,3 +28,5 @@ class Task:
     better: Literal["max", "min"]
     baseline: float | None = None
     """What the metric is without a memory; drawn beside it."""
+    classes: Sequence[str] | None = None
+    """Names of the classes, if the outputs are logits of classes: then a run ends with their confusion matrix."""

@@ -105,7 +105,7 @@ def train(
                 bar.set_postfix_str("evaluating")
                 with autocast(config, device):
                     estimate_norms(model, task.training, config, device)
-                    validation = evaluate(model, task, task.validation, config.batch_size, device)
+                    validation = evaluate(model, task, task.validation, config, device).values
                 *trained, samples = total(torch.tensor(list(sums.values()), dtype=torch.float64)).tolist()
                 row = {"step": step, "epoch": step / len(loader), "learning_rate": learning_rate(optimizer)}
                 row |= {f"train_{k}": v / samples for k, v in zip(("loss", task.metric), trained, strict=True)}
@@ -131,4 +131,7 @@ def train(
             model.load_state_dict(read_checkpoint(run.path / "best.pt", config.task)["model"])
         broadcast(model)
         with autocast(config, device):
-            return evaluate(model, task, task.test, config.batch_size, device), run.path if run else None
+            measured = evaluate(model, task, task.test, config, device)
+        if run and measured.confusion is not None and task.classes:
+            run.write_confusion(measured.confusion, task.classes)
+        return measured.values, run.path if run else None

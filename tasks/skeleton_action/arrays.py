@@ -1,0 +1,134 @@
+"""The array format of skeleton sets, into which any of them can be brought. A folder with
+
+    data.npy            (N, T, J, 3) float16 or float32: metres, y up; clip n has length[n] frames, then padding
+    length.npy          (N,) frames of each clip, 1 to T
+    label.npy           (N,) classes, from 0
+    parents.npy         (P,) the parent of each joint of one person, the root its own; J is a multiple of P, and persons
+                        come one after the other, those who are absent as zeros
+    name.npy            (N,) text: what each clip is called
+    SPLIT_train.npy     (n,) which clips are for training in a split of that name, e.g. cross_subject
+    SPLIT_test.npy      (m,) which are for the test
+
+None of them holds pickles.
+"""
+
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from ..config import TaskError
+
+
+@dataclass(frozen=True)
+class SkeletonSet:
+    """A folder's arrays, data.npy mapped from the disk."""
+
+    data: np.ndarray
+    length: np.ndarray
+    label: np.ndarray
+    name: np.ndarray
+    parents: tuple[int, ...]
+
+    @property
+    def persons(self) -> int:
+        return self.data.shape[2] // len(self.parents)
+
+
+def write(
+    folder: Path,
+    clips: Iterable[np.ndarray],
+    shape: tuple[int, int, int],
+    dtype: str,
+    label: Sequence[int],
+    name: Sequence[str],
+    parents: Sequence[int],
+    splits: Mapping[str, tuple[Sequence[int], Sequence[int]]],
+    pad: Literal["zero", "last", "repeat"] = "zero",
+) -> None:
+    """Writes a set whole or not at all, clip by clip, each (frames, J, 3); `shape` is (N, T, J).
+
+    `pad`: what follows a clip's end: zeros, its last frame, or the clip again.
+    """
+    if folder.exists():
+        raise TaskError(f"{folder} exists; remove it, or choose another folder")
+    draft = folder.with_name(f".{folder.name}.tmp")
+    shutil.rmtree(draft, ignore_errors=True)
+    draft.mkdir(parents=True)
+    try:
+        data = np.lib.format.open_memmap(draft / "data.npy", "w+", np.dtype(dtype), (*shape, 3))
+        length = np.zeros(shape[0], np.int32)
+        for number, clip in enumerate(clips):
+            data[number, : len(clip)] = clip
+            length[number] = len(clip)
+            if pad == "last":
+                data[number, len(clip) :] = clip[-1]
+            elif pad == "repeat":
+                data[number] = np.resize(clip, data.shape[1:])
+        data.flush()
+        del data
+        small: dict[str, np.ndarray] = {
+            "length": length,
+            "label": np.asarray(label, np.int64),
+            "name": np.asarray(name, np.str_),
+        }
+        small["parents"] = np.asarray(parents, np.int32)
+        for split, (training, test) in splits.items():
+            small |= {f"{split}_train": np.asarray(training, np.int64), f"{split}_test": np.asarray(test, np.int64)}
+        for key, values in small.items():
+            np.save(draft / f"{key}.npy", values, allow_pickle=False)
+        draft.rename(folder)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+def load(path: Path, mapped: bool = False) -> np.ndarray:
+    """An array of numbers or text from an .npy file."""
+    try:
+        return np.load(path, mmap_mode="r" if mapped else None, allow_pickle=False)
+    except FileNotFoundError:
+        raise TaskError(f"there is no {path}; tasks/skeleton_action/arrays.py says what a set holds") from None
+    except (ValueError, EOFError, OSError) as error:
+        raise TaskError(f"{path} is not an array of numbers: {error}") from None
+
+
+def read_set(folder: Path) -> SkeletonSet:
+    """A folder's arrays, checked against each other."""
+    data, parents = load(folder / "data.npy", mapped=True), load(folder / "parents.npy")
+    small = {key: load(folder / f"{key}.npy") for key in ("length", "label", "name")}
+    if data.ndim != 4 or data.shape[3] != 3 or data.dtype not in (np.float16, np.float32) or not data.size:
+        expected = "float16 or float32 (N, T, J, 3)"
+        raise TaskError(f"{folder / 'data.npy'} is {data.dtype} {data.shape}, expected {expected}")
+    for key, values in small.items():
+        if values.shape != data.shape[:1]:
+            raise TaskError(f"{folder / key}.npy has shape {values.shape}, expected {data.shape[:1]} as data.npy")
+    check_range(folder / "length.npy", small["length"], 1, data.shape[1])
+    check_range(folder / "label.npy", small["label"], 0, len(data) - 1)
+    check_range(folder / "parents.npy", parents, 0, len(parents) - 1)
+    if data.shape[2] % len(parents):
+        raise TaskError(
+            f"{folder} has {data.shape[2]} joints, expected a multiple of the {len(parents)} of parents.npy"
+        )
+    return SkeletonSet(data, **small, parents=tuple(parents.tolist()))
+
+
+def read_split(folder: Path, split: str, clips: int) -> tuple[np.ndarray, np.ndarray]:
+    """Which clips are for training and for the test."""
+    parts = folder / f"{split}_train.npy", folder / f"{split}_test.npy"
+    if not all(path.exists() for path in parts):
+        there = ", ".join(sorted(path.name[:-10] for path in folder.glob("*_train.npy"))) or "none"
+        raise TaskError(f"{folder} has no split {split}; there are: {there}")
+    training, test = map(load, parts)
+    for path, chosen in zip(parts, (training, test), strict=True):
+        check_range(path, chosen, 0, clips - 1)
+    return training, test
+
+
+def check_range(path: Path, values: np.ndarray, least: int, most: int) -> None:
+    if values.ndim != 1 or values.dtype.kind not in "iu" or not len(values):
+        raise TaskError(f"{path} is {values.dtype} {values.shape}, expected one or more whole numbers in a row")
+    if values.min() < least or values.max() > most:
+        raise TaskError(f"{path} has numbers from {values.min()} to {values.max()}, expected {least} to {most}")

@@ -1,0 +1,95 @@
+"""Clips as a network sees them: a few frames of each, drawn at random, by the rule of Li et al. 2019."""
+
+import numpy as np
+import torch
+from numpy.random import Generator, default_rng
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from .arrays import SkeletonSet
+
+SHORTEST, LONGEST, DEVIATION = 5, 40, 5.0  # frames, with random time
+
+
+def sampled_frames(length: int, size: int, rng: Generator) -> np.ndarray:
+    """Which `size` frames of a clip of this length are taken; -1 stands for zeros.
+
+    Twice as long or longer: one of each of `size` equal segments. Longer, but not twice: `size` in a row, from
+    anywhere. Not longer: all, begun up to a quarter of `size` late, so that the end may be lost.
+    """
+    if length >= 2 * size:
+        width = length // size
+        starts = np.arange(size) * width
+        widths = np.full(size, width)
+        widths[-1] = length - starts[-1]
+        return starts + rng.integers(0, widths)
+    if length > size:
+        return np.arange(size) + rng.integers(0, length - size + 1)
+    frames = np.full(size, -1)
+    start = int(rng.integers(0, max(size - length, size // 4, 1)))
+    fits = min(length, size - start)
+    frames[start : start + fits] = np.arange(fits) + rng.integers(0, length - fits + 1)
+    return frames
+
+
+def rotation_matrix(degrees: float, rng: Generator) -> np.ndarray:
+    """A turn about the vertical and then the sideways axis, each by an angle within +-degrees."""
+    (s, t), (c, d) = np.sin(a := np.deg2rad(rng.uniform(-degrees, degrees, 2))), np.cos(a)
+    return np.array(((c, 0, s), (s * t, d, -c * t), (-s * d, t, c * d)))
+
+
+class SampledClips(Dataset):
+    """Pairs of frames and label: (S, J, 3) for training, (votes, S, J, 3) with `votes`, for a mean over the draws.
+
+    What is drawn follows from the seed, the epoch and the clip.
+
+    Args:
+        chosen: numbers of the clips.
+        size: S, the frames drawn.
+        random_time: S is from N(size, 5^2), within 5 to 40, the same for a batch.
+        rotation: degrees by which a clip is turned at most.
+    """
+
+    def __init__(
+        self,
+        clips: SkeletonSet,
+        chosen: np.ndarray,
+        size: int,
+        seed: int,
+        votes: int = 0,
+        random_time: bool = False,
+        rotation: float = 0.0,
+    ) -> None:
+        self.clips, self.chosen, self.size, self.seed, self.votes = clips, chosen, size, seed, votes
+        self.random_time, self.rotation = random_time, rotation
+        self.epoch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Other frames are drawn in each epoch."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return len(self.chosen)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, int]:
+        return self.__getitems__([index])[0]
+
+    def __getitems__(self, indices: list[int]) -> list[tuple[Tensor, int]]:
+        """The samples of a batch."""
+        size = self.size
+        if self.random_time:
+            drawn = default_rng((self.seed, self.epoch, *indices)).normal(self.size, DEVIATION)
+            size = int(np.clip(round(drawn), SHORTEST, LONGEST))
+        return [self._sample(index, size) for index in indices]
+
+    def _sample(self, index: int, size: int) -> tuple[Tensor, int]:
+        number = self.chosen[index]
+        rng = default_rng((self.seed, self.epoch, index))
+        draws = [self._draw(number, size, rng) for _ in range(max(self.votes, 1))]
+        return torch.from_numpy(np.stack(draws) if self.votes else draws[0]), int(self.clips.label[number])
+
+    def _draw(self, number: int, size: int, rng: Generator) -> np.ndarray:
+        frames = sampled_frames(int(self.clips.length[number]), size, rng)
+        clip = self.clips.data[number, np.maximum(frames, 0)].astype(np.float32)
+        clip[frames < 0] = 0
+        return clip @ rotation_matrix(self.rotation, rng).T.astype(np.float32) if self.rotation else clip

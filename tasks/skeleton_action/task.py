@@ -1,0 +1,141 @@
+"""Skeleton action recognition: the network, its settings, and the task as the training loop takes it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from indrnn_cupy import DenseIndRNN, PlainIndRNN, ResidualIndRNN
+
+from ..config import TrainingConfig
+from ..task import Task
+from . import arrays
+from .features import joint_line_distances, with_differences
+from .sampling import SampledClips
+from .synthetic import ensure
+
+
+@dataclass
+class Config(TrainingConfig):
+    task = "skeleton_action"
+
+    data_dir: str | None = None
+    """Folder of a set, as npy2data writes it; without it, clips of a generated figure, in synthetic_dir."""
+    synthetic_dir: str = "synthetic_skeletons"
+    """Where generated clips are kept: text files, arrays, and the set."""
+    split: str = "cross_subject"
+    """Which split of the set: cross_subject, cross_view, cross_setup."""
+    frames: int = 20
+    """S, the frames drawn from each clip."""
+    votes: int = 20
+    """Times that a clip is drawn in the test; the mean of the outputs counts. A fifth as many in validation."""
+    network: Literal["plain", "residual", "dense"] = "plain"
+    hidden_size: int = 128
+    """Units of each layer of a plain or residual network; the growth rate of a dense one."""
+    num_layers: int = 4
+    """Recurrences of a plain network, blocks of two of a residual one. A dense one has blocks of 8, 6 and 4 layers."""
+    dropout: float = 0.2
+    """One mask for all time steps, after each layer; in a dense network a fifth of it in bottlenecks."""
+    magnitude: float = 5.0
+    """The recurrent weights are held within magnitude ** (1 / frames)."""
+    joint_lines: bool = False
+    """Add the distances of joints to lines through two others."""
+    differences: bool = False
+    """Add how each number changed since the frame before."""
+    random_time: bool = False
+    """Draw the number of frames too, from N(frames, 5^2), for each batch."""
+    rotation: float = 0.0
+    """Degrees by which a clip is turned at most, at random, about the vertical and the sideways axis."""
+
+    def check(self) -> None:
+        super().check()
+        self.expect_positive("frames", "votes", "hidden_size", "num_layers")
+        self.expect("dropout", lambda v: 0 <= v < 1, "a number from 0 to below 1")
+        self.expect("magnitude", lambda v: 1.01 <= v <= 1000, "a number from 1.01 to 1000")
+        self.expect("rotation", lambda v: 0 <= v <= 180, "a number from 0 to 180")
+        self.expect("split", lambda v: v and "/" not in v, "the name of a split")
+
+
+class SkeletonNetwork(nn.Module):
+    """Classifies clips from their last frame: (B, S, J, 3) to logits (B, classes); of (B, votes, S, J, 3) the mean."""
+
+    def __init__(self, config: Config, joints: int, parents: Sequence[int], classes: int) -> None:
+        super().__init__()
+        self.config, self.parents = config, parents
+        with torch.no_grad():
+            features = self.features(torch.zeros(1, 1, joints, 3)).shape[-1]
+        options: dict[str, Any] = {
+            "bound": config.magnitude ** (1 / config.frames),
+            "clamp": config.bound_by == "clamp",
+            "dropout": config.dropout,
+        }
+        self.body: PlainIndRNN | ResidualIndRNN | DenseIndRNN
+        if config.network == "dense":
+            extra: dict[str, Any] = {
+                "bottleneck_dropout": config.dropout / 5,
+                "transition_dropout": config.dropout * 3 / 5,
+            }
+            self.body = DenseIndRNN(features, config.hidden_size, **extra, **options)
+        else:
+            kind = PlainIndRNN if config.network == "plain" else ResidualIndRNN
+            self.body = kind(features, config.hidden_size, config.num_layers, **options)
+        self.classifier = nn.Linear(self.body.output_size, classes)
+        nn.init.kaiming_normal_(self.classifier.weight)
+        nn.init.zeros_(self.classifier.bias)
+
+    def features(self, clips: Tensor) -> Tensor:
+        """(S, B, J, 3) to (S, B, features)."""
+        parts = [clips.flatten(2)]
+        if self.config.joint_lines:
+            persons = clips.unflatten(2, (-1, len(self.parents)))
+            parts.append(joint_line_distances(persons, self.parents).flatten(2))
+        x = torch.cat(parts, -1)
+        return with_differences(x) if self.config.differences else x
+
+    def forward(self, clips: Tensor) -> Tensor:
+        if clips.dim() == 5:
+            return self(clips.flatten(0, 1)).unflatten(0, clips.shape[:2]).mean(1)
+        return self.classifier(self.body(self.features(clips.transpose(0, 1)))[-1])
+
+
+def make_task(config: Config) -> Task:
+    folder = Path(config.data_dir) if config.data_dir else ensure(Path(config.synthetic_dir))
+    clips = arrays.read_set(folder)
+    training, test = arrays.read_split(folder, config.split, len(clips.data))
+    order = np.random.default_rng(config.seed).permutation(training)
+    held = max(1, round(0.05 * len(order)))
+    classes = int(clips.label.max()) + 1
+
+    def sampled(chosen: np.ndarray, votes: int) -> SampledClips:
+        return SampledClips(clips, chosen, config.frames, config.seed, votes)
+
+    return Task(
+        SkeletonNetwork(config, clips.data.shape[2], clips.parents, classes),
+        SampledClips(
+            clips,
+            order[held:],
+            config.frames,
+            config.seed,
+            random_time=config.random_time,
+            rotation=config.rotation,
+        ),
+        sampled(order[:held], max(1, config.votes // 5)),
+        sampled(test, config.votes),
+        loss=cross_entropy,
+        score=lambda outputs, targets: (outputs.argmax(1) == targets).float(),
+        metric="accuracy",
+        better="max",
+        classes=class_names(folder, classes),
+    )
+
+
+def class_names(folder: Path, classes: int) -> list[str]:
+    """The lines of classes.txt, if the set has one; else A001, A002, ..."""
+    path = folder / "classes.txt"
+    names = path.read_text().splitlines() if path.exists() else []
+    return names if len(names) == classes else [f"A{number:03d}" for number in range(1, classes + 1)]
