@@ -9,6 +9,10 @@ import torch.distributed as dist
 from torch import Tensor, nn
 
 
+_groups: list[object] = []
+# Of DDP the last hold on a group would wait for the group's threads with Python's lock held, which they may need.
+
+
 @contextmanager
 def processes(device: str) -> Iterator[torch.device]:
     """Joins the processes of torchrun, if there are any; gives the device of this one."""
@@ -19,6 +23,7 @@ def processes(device: str) -> Iterator[torch.device]:
     if cuda:
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
     dist.init_process_group("cpu:gloo,cuda:nccl" if cuda else "gloo")
+    _groups.append(dist.group.WORLD)
     try:
         yield torch.device("cuda", torch.cuda.current_device()) if cuda else torch.device(device)
     finally:

@@ -132,10 +132,13 @@ class Poison:
         (Poison(), "not a checkpoint of tensors alone"),
         ({"weight": torch.zeros(3)}, "not a checkpoint of these tasks"),
         ({"task": "adding_problem", "config": {}, "model": {}}, "a checkpoint of the task adding_problem, expected"),
-        ({"task": "sequential_mnist", "config": {"other": 1}, "model": {}}, "of another version of this task: it has the unknown settings other"),
+        (
+            {"task": "sequential_mnist", "config": {"other": 1}, "model": {}},
+            "of another version of this task: it has the unknown settings other",
+        ),
         ({"task": "sequential_mnist", "config": vars(Config()), "model": {}}, "Missing key"),
         ({"task": "sequential_mnist", "config": {**vars(Config()), "norm": 3}, "model": {}}, "norm is 3"),
-        ({"task": "sequential_mnist", "config": [], "model": {}}, "another version of this task"),
+        ({"task": "sequential_mnist", "config": [], "model": {}}, "the checkpoint has no settings"),
         (None, "there is no checkpoint"),
     ],
 )

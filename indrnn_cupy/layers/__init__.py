@@ -4,7 +4,7 @@ from .block import IndRNNBlock
 from .bounds import clamp_recurrent_, recurrences, recurrent_penalty, spread_memory_
 from .deep import DenseIndRNN, PlainIndRNN, ResidualIndRNN
 from .indrnn import IndRNN, IndRNNRecurrence
-from .norm import SequenceBatchNorm, SequenceDropout, StepBatchNorm
+from .norm import SequenceBatchNorm, SequenceDropout, StepBatchNorm, with_differences
 
 __all__ = [
     "DenseIndRNN",
@@ -20,4 +20,5 @@ __all__ = [
     "recurrences",
     "recurrent_penalty",
     "spread_memory_",
+    "with_differences",
 ]

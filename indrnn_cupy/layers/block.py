@@ -5,7 +5,7 @@ from typing import Any, Literal
 from torch import Tensor, nn
 
 from .indrnn import IndRNNRecurrence, above_one
-from .norm import SequenceBatchNorm, SequenceDropout, StepBatchNorm, zero_padding
+from .norm import SequenceBatchNorm, SequenceDropout, StepBatchNorm, with_differences, zero_padding
 
 
 def projection(input_size: int, output_size: int) -> nn.Linear:
@@ -79,12 +79,16 @@ class IndRNNBlock(nn.Module):
 
 
 class ProjectedBlock(nn.Module):
-    """projection -> :class:`IndRNNBlock`: `(T, B, input_size)` to `(T, B, hidden_size)`."""
+    """projection -> :class:`IndRNNBlock`: `(T, B, input_size)` to `(T, B, hidden_size)`, or twice it: `differences`."""
 
-    def __init__(self, input_size: int, hidden_size: int, *arguments: Any, **options: Any) -> None:
+    def __init__(
+        self, input_size: int, hidden_size: int, *arguments: Any, differences: bool = False, **options: Any
+    ) -> None:
         super().__init__()
+        self.differences = differences
         self.projection = projection(input_size, hidden_size)
         self.block = IndRNNBlock(hidden_size, *arguments, **options)
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
-        return self.block(self.projection(x), lengths)
+        y = self.block(self.projection(x), lengths)
+        return with_differences(y, lengths) if self.differences else y

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from .block import IndRNNBlock, ProjectedBlock, projection
-from .norm import zero_padding
+from .norm import with_differences, zero_padding
 
 
 class _Layers(nn.Module):
@@ -80,11 +80,11 @@ class _DenseLayer(nn.Module):
     """Appends `growth_rate` units, which come through a bottleneck of four times as many, to its input."""
 
     def __init__(
-        self, input_size: int, growth_rate: int, dropout: float, bottleneck_dropout: float, **options: Any
+        self, input_size: int, growth_rate: int, dropout: float, bottleneck_dropout: float, wider: int, **options: Any
     ) -> None:
         super().__init__()
         self.bottleneck = ProjectedBlock(input_size, 4 * growth_rate, bottleneck_dropout, **options)
-        self.growth = ProjectedBlock(4 * growth_rate, growth_rate, dropout, **options)
+        self.growth = ProjectedBlock(4 * growth_rate * wider, growth_rate, dropout, **options)
 
     def forward(self, x: Tensor, lengths: Tensor | None) -> Tensor:
         return torch.cat((x, self.growth(self.bottleneck(x, lengths), lengths)), -1)
@@ -104,6 +104,8 @@ class DenseIndRNN(_Layers):
         first_width: of the first layer, in growth rates.
         dropout: after the first layer and each dense layer.
         bottleneck_dropout, transition_dropout: after bottlenecks and transitions.
+        differences: beside the input and the output of each recurrence comes its change since the step before, so that
+            every width is doubled.
         options, shape and reference: as of :class:`PlainIndRNN`.
     """
 
@@ -116,15 +118,23 @@ class DenseIndRNN(_Layers):
         dropout: float = 0.0,
         bottleneck_dropout: float = 0.0,
         transition_dropout: float = 0.0,
+        differences: bool = False,
         **options: Any,
     ) -> None:
+        wider = 2 if differences else 1
+        options["differences"] = differences
         width = first_width * growth_rate
-        layers: list[nn.Module] = [ProjectedBlock(input_size, width, dropout, **options)]
+        layers: list[nn.Module] = [ProjectedBlock(input_size * wider, width, dropout, **options)]
         for number, num_layers in enumerate(block_config, 1):
             for _ in range(num_layers):
-                layers.append(_DenseLayer(width, growth_rate, dropout, bottleneck_dropout, **options))
+                layers.append(_DenseLayer(width * wider, growth_rate, dropout, bottleneck_dropout, wider, **options))
                 width += growth_rate
             last = number == len(block_config)
-            layers.append(ProjectedBlock(width, width // 2, transition_dropout, last, **options))
+            layers.append(ProjectedBlock(width * wider, width // 2, transition_dropout, last, **options))
             width //= 2
-        super().__init__(layers, width)
+        super().__init__(layers, width * wider)
+        self.differences = differences
+
+    def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
+        x = zero_padding(x, lengths)
+        return super().forward(with_differences(x, lengths) if self.differences else x, lengths)

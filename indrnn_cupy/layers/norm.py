@@ -18,6 +18,11 @@ def zero_padding(x: Tensor, lengths: Tensor | None, batch_first: bool = False) -
     return x if lengths is None else x.masked_fill(~valid_steps(x, lengths, batch_first).unsqueeze(-1), 0)
 
 
+def with_differences(x: Tensor, lengths: Tensor | None = None) -> Tensor:
+    """Beside each unit of a sequence, how it changed since the step before: (T, B, H) to (T, B, 2H). The first is 0."""
+    return torch.cat((x, zero_padding(torch.diff(x, dim=0, prepend=x[:1]), lengths)), -1)
+
+
 class SequenceBatchNorm(nn.BatchNorm1d):
     r"""Batch norm with one mean and variance per unit, over every step of every row:
 

@@ -110,4 +110,5 @@ def make_task(config: Config) -> Task:
         score=lambda outputs, targets: (outputs.argmax(1) == targets).float(),
         metric="accuracy",
         better="max",
+        classes=list(map(str, range(CLASSES))),
     )

@@ -1,4 +1,4 @@
-"""What a network is given of a skeleton: positions, how they change, and how far joints are from lines."""
+"""How far the joints of a skeleton are from lines through others."""
 
 from collections.abc import Sequence
 from itertools import combinations
@@ -33,8 +33,3 @@ def joint_line_distances(x: Tensor, parents: Sequence[int]) -> Tensor:
     along = end - start
     area = torch.linalg.vector_norm(torch.linalg.cross(x[..., points, :] - start, along), dim=-1)
     return area / (torch.linalg.vector_norm(along, dim=-1) + 1e-5)
-
-
-def with_differences(x: Tensor) -> Tensor:
-    """Beside each number of a sequence (T, ...), how it changed since the step before: (T, ..., 2F)."""
-    return torch.cat((x, torch.diff(x, dim=0, prepend=x[:1])), -1)

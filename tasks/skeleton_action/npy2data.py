@@ -8,7 +8,7 @@ What DST holds is said in tasks/skeleton_action/arrays.py: 56,880 clips take 5 G
 """
 
 import argparse
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -150,6 +150,11 @@ def split_clips(clips: Sequence[ntu.ClipName], dataset: str) -> dict[str, tuple[
     return splits
 
 
+def all_persons(stems: Sequence[str], config: Config) -> Iterator[np.ndarray]:
+    for stem in tqdm(stems, unit="clip"):
+        yield persons(read_arrays(config.src / f"{stem}.npz"), config)
+
+
 def npy2data(config: Config) -> None:
     if config.frames < 1:
         raise TaskError(f"--frames is {config.frames}, expected a number above 0")
@@ -157,7 +162,7 @@ def npy2data(config: Config) -> None:
     splits = split_clips(list(clips.values()), config.dataset)
     arrays.write(
         config.dst,
-        (persons(read_arrays(config.src / f"{stem}.npz"), config) for stem in tqdm(clips, unit="clip")),
+        all_persons(list(clips), config),
         (len(clips), config.frames, PERSONS * len(ntu.PARENTS)),
         config.dtype,
         [name.action - 1 for name in clips.values()],

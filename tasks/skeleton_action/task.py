@@ -10,12 +10,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from indrnn_cupy import DenseIndRNN, PlainIndRNN, ResidualIndRNN
+from indrnn_cupy import DenseIndRNN, PlainIndRNN, ResidualIndRNN, with_differences
 
 from ..config import TrainingConfig
 from ..task import Task
 from . import arrays
-from .features import joint_line_distances, with_differences
+from .features import joint_line_distances
 from .sampling import SampledClips
 from .synthetic import ensure
 
@@ -46,7 +46,7 @@ class Config(TrainingConfig):
     joint_lines: bool = False
     """Add the distances of joints to lines through two others."""
     differences: bool = False
-    """Add how each number changed since the frame before."""
+    """Add how each number changed since the frame before; in a dense network of every layer too."""
     random_time: bool = False
     """Draw the number of frames too, from N(frames, 5^2), for each batch."""
     rotation: float = 0.0
@@ -76,11 +76,8 @@ class SkeletonNetwork(nn.Module):
         }
         self.body: PlainIndRNN | ResidualIndRNN | DenseIndRNN
         if config.network == "dense":
-            extra: dict[str, Any] = {
-                "bottleneck_dropout": config.dropout / 5,
-                "transition_dropout": config.dropout * 3 / 5,
-            }
-            self.body = DenseIndRNN(features, config.hidden_size, **extra, **options)
+            options |= {"bottleneck_dropout": config.dropout / 5, "transition_dropout": config.dropout * 3 / 5}
+            self.body = DenseIndRNN(features, config.hidden_size, differences=config.differences, **options)
         else:
             kind = PlainIndRNN if config.network == "plain" else ResidualIndRNN
             self.body = kind(features, config.hidden_size, config.num_layers, **options)
@@ -95,7 +92,7 @@ class SkeletonNetwork(nn.Module):
             persons = clips.unflatten(2, (-1, len(self.parents)))
             parts.append(joint_line_distances(persons, self.parents).flatten(2))
         x = torch.cat(parts, -1)
-        return with_differences(x) if self.config.differences else x
+        return with_differences(x) if self.config.differences and self.config.network != "dense" else x
 
     def forward(self, clips: Tensor) -> Tensor:
         if clips.dim() == 5:

@@ -1,0 +1,294 @@
+"""From arrays to a training set: who is who, splits and their counts, the array format; a real set in that format."""
+
+import itertools
+from pathlib import Path
+
+import numpy as np
+import pytest
+from skeleton_clips import clip, standing
+
+from tasks.config import TaskError
+from tasks.skeleton_action import arrays, npy2data, ntu, train
+from tasks.skeleton_action.bodies import by_id, by_order, motion
+
+UI_PRMD = Path(__file__).resolve().parents[2] / "shared" / "data" / "ui_prmd.npz"
+ALL = slice(None)
+
+
+def where(person, positions):
+    """That a person is this one, in these frames alone."""
+    return sorted(person) == list(range(len(positions))) and np.allclose(
+        np.stack([person[frame] for frame in sorted(person)]), positions, atol=1e-6
+    )
+
+
+def one(persons, track):
+    (found,) = [person for person in persons if where(person, track)]
+    return found
+
+
+def test_a_tracking_id_that_changes_is_the_same_person():
+    a, b = standing(0, 40, seed=1), standing(1.5, 40, seed=2)
+    persons = by_id(clip((0, slice(0, 25), a[:25]), (5, slice(25, 40), a[25:]), (1, ALL, b), frames=40), True)
+    one(persons, a), one(persons, b)
+
+
+def test_both_ids_change_and_the_nearer_goes_on():
+    a, b = standing(0, 40, seed=1), standing(1.5, 40, seed=2)
+    seen = [
+        (0, slice(0, 20), a[:20]),
+        (1, slice(0, 20), b[:20]),
+        (2, slice(20, 40), b[20:]),
+        (3, slice(20, 40), a[20:]),
+    ]
+    persons = by_id(clip(*seen, frames=40), True)
+    one(persons, a), one(persons, b)
+
+
+def test_ids_that_are_exchanged_are_told_apart():
+    a, b = standing(0, 40, seed=1), standing(1.5, 40, seed=2)
+    seen = [(0, ALL, np.concatenate((a[:20], b[20:]))), (1, ALL, np.concatenate((b[:20], a[20:])))]
+    persons = by_id(clip(*seen, frames=40), True)
+    one(persons, a), one(persons, b)
+
+
+def test_ids_beyond_a_float_s_precision_stay_apart():
+    made = clip((0, ALL, standing(0, 30)), (1, ALL, standing(2, 30)), frames=30)
+    assert len(np.unique(made["body_id"].astype(float))) == 1
+    assert [len(person) for person in by_id(made, True)] == [30, 30]
+
+
+@pytest.mark.parametrize("ghost", ["short", "wide", "still", "wild"])
+def test_a_ghost_is_dropped_but_the_last_body_is_not(ghost):
+    person = standing(0, 40)
+    frames = slice(5, 15) if ghost == "short" else ALL
+    body = {
+        "short": standing(1.5, 10, seed=1),
+        "wide": standing(1.5, 40, seed=1)[..., [1, 0, 2]] * (1, 0.3, 1),
+        "still": standing(1.5, 40, seed=1) * 0.3,
+        "wild": standing(1.5, 40, seed=1) + np.linspace(0, 6, 40)[:, None, None] * (0.9, 0, 0),
+    }[ghost]
+    persons = by_id(clip((0, ALL, person), (1, frames, body), frames=40), True)
+    assert where(persons[0], person.astype(np.float32)) and not persons[1]
+    kept = by_id(clip((0, ALL, person), (1, frames, body), frames=40), False)
+    assert sorted(map(len, kept)) == sorted((40, len(body)))
+    assert by_id(clip((1, frames, body), frames=40), True)[0]
+
+
+def test_a_third_person_has_no_place_and_the_one_who_moves_most_is_first():
+    still, moving = standing(0, 40, seed=1), standing(1.5, 40, seed=2)
+    moving[:, 7] += np.sin(np.arange(40))[:, None]
+    third = standing(3, 20, seed=3)
+    persons = by_id(clip((0, ALL, still), (1, ALL, moving), (2, slice(10, 30), third), frames=40), True)
+    assert where(persons[0], moving) and where(persons[1], still)
+    assert motion(persons[0]) > motion(persons[1]) > motion({})
+
+
+def test_by_order_takes_places_in_the_file():
+    made = clip((3, ALL, standing(0, 4)), (1, slice(2, 4), standing(1, 2)), (2, ALL, standing(2, 4)), frames=4)
+    persons = by_order(made)
+    assert [len(p) for p in persons] == [4, 4]
+    assert np.array_equal(persons[1][0], made["position"][1]) and np.array_equal(
+        persons[1][3], made["position"][10 - 2]
+    )
+
+
+def config(**options):
+    return npy2data.Config(Path(), Path(), **options)
+
+
+def test_the_origin_keeps_or_loses_the_way_between_two_persons():
+    a, b = standing(0, 30, seed=1), standing(1.5, 30, seed=2)
+    made = clip((0, slice(0, 30), a), (1, slice(10, 30), b[10:]), frames=32)
+    whole = npy2data.persons(made, config()).reshape(30, 2, 25, 3)
+    order = (0, 1) if np.allclose(whole[20, 0] - whole[20, 0, 1], a[20] - a[20, 1], atol=1e-5) else (1, 0)
+    first, second = (a, b) if order == (0, 1) else (b, a)
+    begin = 0 if order == (0, 1) else 10
+    origin = first[begin, 1]
+    np.testing.assert_allclose(whole[20:], np.stack((first[20:30], second[20:30]), 1) - origin, atol=1e-5)
+    absent = 1 if order == (0, 1) else 0
+    assert not whole[:10, absent].any() and whole[:10, 1 - absent].any()
+    lost = npy2data.persons(made, config(center="body")).reshape(30, 2, 25, 3)
+    np.testing.assert_allclose(lost[20:, 0], first[20:30] - first[20:30, 1:2], atol=1e-5)
+    assert not lost[:, :, 1].any()
+    kept = npy2data.persons(made, config(center="none", empty_frames="keep"))
+    assert kept.shape == (32, 50, 3) and not kept[30:].any() and kept[29].any()
+    assert len(npy2data.persons(made, config(frames=7))) == 7
+
+
+def test_upright_turns_spine_and_shoulders():
+    position = standing(0, 1)[0]
+    turned = position @ npy2data.upright(position).T
+    spine, shoulders = turned[1] - turned[0], turned[4] - turned[8]
+    assert spine[1] > 0 and abs(spine[0]) + abs(spine[2]) < 1e-9 and abs(shoulders[2]) < 1e-9 and shoulders[0] > 0
+    distances = [np.linalg.norm(p[:, None] - p[None], axis=-1) for p in (position, turned)]
+    np.testing.assert_allclose(*distances, atol=1e-9)
+    assert np.array_equal(npy2data.upright(np.zeros((25, 3))), np.eye(3))
+
+
+def official_names():
+    """Names with the official numbers of setups, subjects, cameras, replications and actions, for both data sets."""
+
+    def clips(pairs, actions):
+        return [
+            ntu.ClipName(setup, camera, subject, replication, action)
+            for (setup, subject), camera, replication, action in itertools.product(pairs, (1, 2, 3), (1, 2), actions)
+        ]
+
+    def pairs(setups, training, test, count):
+        """As many pairs of a setup with a subject for training, and for the test."""
+        both = [[(s, p) for s in setups for p in people] for people in (training, test)]
+        return [pair for all_, n in zip(both, count, strict=True) for pair in all_[:n]]
+
+    known = sorted(ntu.TRAINING_SUBJECTS)
+    early, late = [p for p in known if p <= 40], [p for p in known if p > 40]
+    others = [p for p in range(1, 41) if p not in known], [p for p in range(41, 107) if p not in known]
+    sixty = clips(pairs(range(1, 18), early, others[0], (112, 46)), range(1, 61))
+    even, odd = range(18, 33, 2), range(19, 33, 2)
+    even_sixty = len({(n.setup, n.subject) for n in sixty if n.setup % 2 == 0})
+    left = 152 - even_sixty
+    more = pairs(even, late, others[1], (64, left - 64)) + pairs(odd, late, others[1], (0, 160 - left))
+    return sixty, clips(more, range(61, 121))
+
+
+def test_splits_have_the_official_counts(capsys):
+    sixty, rest = official_names()
+    assert len(sixty) == 56_880 and len(sixty) + len(rest) == 114_480
+    found = npy2data.split_clips(sixty, "ntu60")
+    assert {k: tuple(map(len, v)) for k, v in found.items()} == {
+        "cross_subject": (40_320, 16_560), "cross_view": (37_920, 18_960),
+    }  # fmt: skip
+    found = npy2data.split_clips(sixty + rest, "ntu120")
+    assert {k: tuple(map(len, v)) for k, v in found.items()} == {
+        "cross_subject": (63_360, 51_120), "cross_setup": (54_720, 59_760),
+    }  # fmt: skip
+    said = capsys.readouterr().out.splitlines()
+    assert len(said) == 4 and all(line.endswith("; the official counts") for line in said)
+    training, test = found["cross_setup"]
+    names = sixty + rest
+    assert {names[n].setup % 2 for n in training} == {0} and {names[n].setup % 2 for n in test} == {1}
+
+
+def test_the_missing_list_gives_the_other_official_counts_and_a_lost_file_neither(tmp_path, capsys):
+    """As many are missing of each side of both splits as the official list has: 229 and 73, 274 and 28."""
+    sixty, _ = official_names()
+    sides = {key: [] for key in itertools.product((True, False), repeat=2)}
+    for name in sixty:
+        sides[ntu.cross_subject(name), ntu.cross_view(name)].append("S{:03d}C{:03d}P{:03d}R{:03d}A{:03d}".format(*name))
+    wanted = {(True, True): 210, (True, False): 19, (False, True): 64, (False, False): 9}
+    missing = [name for side, count in wanted.items() for name in sides[side][:count]]
+    listed = tmp_path / "missing.txt"
+    listed.write_text("These are missing:\r\n\r\n" + "\r\n".join(missing))
+    src = tmp_path / "clips"
+    src.mkdir()
+    kept = [name for side in sides.values() for name in side]
+    for name in [*kept, "S018C001P041R001A061", "notes"]:
+        (src / f"{name}.npz").touch()
+    clips = npy2data.chosen_clips(npy2data.Config(src, tmp_path / "set", missing=listed))
+    assert len(clips) == 56_880 - 302
+    npy2data.split_clips(list(clips.values()), "ntu60")
+    npy2data.split_clips(list(clips.values())[1:], "ntu60")
+    said = capsys.readouterr().out.splitlines()
+    assert said[:3] == [
+        "1 of 56882 clips are not named like S001C002P005R002A008",
+        "1 of 56882 clips are not of ntu60",
+        "302 of 56882 clips are in the list of missing skeletons",
+    ]
+    assert said[3].startswith("cross_subject: 40091 for training, 16487 for the test; the official counts without")
+    assert said[4].startswith("cross_view: 37646 for training, 18932 for the test; the official counts without")
+    assert "official: 40320 / 16560, without missing skeletons 40091 / 16487" in said[5]
+
+
+def small_set(folder, **changes):
+    options = {
+        "clips": [np.full((n, 4, 3), n, float) for n in (3, 5, 1)], "shape": (3, 5, 4), "dtype": "float16",
+        "label": [0, 1, 0], "name": ["a", "b", "c"], "parents": [0, 0], "splits": {"half": ([0, 1], [2])},
+    }  # fmt: skip
+    arrays.write(folder, **(options | changes))
+    return folder
+
+
+@pytest.mark.parametrize("pad", ["zero", "last", "repeat"])
+def test_a_set_comes_back_and_is_padded(tmp_path, pad):
+    clips = [np.arange(n * 12.0).reshape(n, 4, 3) for n in (3, 5, 1)]
+    folder = small_set(tmp_path / "set", clips=clips, pad=pad)
+    found = arrays.read_set(folder)
+    assert isinstance(found.data, np.memmap) and found.persons == 2 and found.parents == (0, 0)
+    assert (
+        found.length.tolist() == [3, 5, 1] and found.label.tolist() == [0, 1, 0] and list(found.name) == ["a", "b", "c"]
+    )
+    assert np.array_equal(found.data[0, :3], clips[0])
+    after = {"zero": np.zeros((2, 4, 3)), "last": clips[0][[2, 2]], "repeat": clips[0][:2]}[pad]
+    assert np.array_equal(found.data[0, 3:], after)
+    training, test = arrays.read_split(folder, "half", 3)
+    assert training.tolist() == [0, 1] and test.tolist() == [2]
+    with pytest.raises(TaskError, match="exists; remove it"):
+        small_set(folder)
+
+
+def test_a_set_that_fails_leaves_nothing(tmp_path):
+    def clips():
+        yield np.zeros((3, 4, 3))
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        small_set(tmp_path / "set", clips=clips())
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "message"),
+    [
+        ("data.npy", np.zeros((3, 5, 4)), "expected float16 or float32 (N, T, J, 3)"),
+        ("data.npy", np.zeros((3, 5, 4, 3), np.float64), "expected float16 or float32 (N, T, J, 3)"),
+        ("data.npy", np.zeros((3, 5, 3, 3), np.float16), "3 joints, expected a multiple of the 2 of parents.npy"),
+        ("length.npy", np.array([3, 6, 1]), "has numbers from 1 to 6, expected 1 to 5"),
+        ("length.npy", np.array([3, 0, 1]), "has numbers from 0 to 3, expected 1 to 5"),
+        ("label.npy", np.array([0, 1]), "has shape (2,), expected (3,) as data.npy"),
+        ("label.npy", np.array([0, -1, 0]), "has numbers from -1 to 0"),
+        ("label.npy", np.array([0.0, 1, 0]), "is float64 (3,), expected one or more whole numbers"),
+        ("parents.npy", np.array([0, 2]), "has numbers from 0 to 2, expected 0 to 1"),
+        ("half_test.npy", np.array([3]), "has numbers from 3 to 3, expected 0 to 2"),
+        ("half_train.npy", np.array([], int), "expected one or more whole numbers in a row"),
+        ("half_train.npy", np.array([object()]), "is not an array of numbers"),
+        ("label.npy", b"not an array", "is not an array of numbers"),
+        ("label.npy", b"", "is not an array of numbers"),
+        ("name.npy", None, "there is no"),
+        ("half_test.npy", None, "has no split half; there are: half"),
+    ],
+)  # fmt: skip
+def test_a_set_that_does_not_fit_is_said_in_a_line(tmp_path, capsys, file, content, message):
+    folder = small_set(tmp_path / "set")
+    path = folder / file
+    path.unlink()
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    elif content is not None:
+        np.save(path, content, allow_pickle=True)
+    with pytest.raises(SystemExit) as stop:
+        train.main(["--data-dir", str(folder), "--split", "half", "--runs", str(tmp_path / "runs")])
+    error = capsys.readouterr().err
+    assert stop.value.code == 2 and error.startswith("error: ") and error.count("\n") == 1 and message in error
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.skipif(not UI_PRMD.exists(), reason="needs ui_prmd.npz")
+def test_ui_prmd_odd_subjects_train_even_test(tmp_path, capsys):
+    """Real people, 22 joints, 10 exercises: how another set comes in, with the network that the default run trains."""
+    with np.load(UI_PRMD, allow_pickle=False) as file:
+        frames, length, meta = file["frames"], file["length"], file["meta"]
+    exercise, subject = meta[:, 0], meta[:, 1]
+    clips = np.split(frames.astype(np.float32), np.cumsum(length)[:-1])
+    arrays.write(
+        tmp_path / "set",
+        (positions - positions[0, 0] for positions in clips),
+        (len(clips), int(length.max()), 22),
+        "float32",
+        exercise - 1,
+        ["E{:02d}S{:02d}R{:02d}".format(*row) for row in meta],
+        [0, 0, 1, 2, 3, 4, 2, 6, 7, 8, 2, 10, 11, 12, 0, 14, 15, 16, 0, 18, 19, 20],
+        {"subjects": (np.flatnonzero(subject % 2 == 1), np.flatnonzero(subject % 2 == 0))},
+    )
+    options = ["--steps", "400", "--runs", str(tmp_path), "--threads", "2"]
+    train.main(["--data-dir", str(tmp_path / "set"), "--split", "subjects", *options])
+    assert float(capsys.readouterr().out.split("accuracy ")[1].split(" %")[0]) >= 97

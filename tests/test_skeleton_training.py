@@ -1,0 +1,192 @@
+"""Sampling, features and the network of skeleton action recognition; generated clips; the picture of a clip."""
+
+import csv
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from tasks import confusion
+from tasks.skeleton_action import arrays, evaluate, npy2data, ntu, render, synthetic, train, txt2npy
+from tasks.skeleton_action.features import joint_line_distances, lines
+from tasks.skeleton_action.sampling import SampledClips, rotation_matrix, sampled_frames
+from tasks.skeleton_action.skeleton_file import parse, text
+from tasks.skeleton_action.task import SkeletonNetwork
+
+CLIPS = [
+    ntu.ClipName(1, camera, person, 1, action) for camera in (1, 2) for person in (1, 2, 3) for action in (3, 11, 12)
+]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A few generated clips: text, arrays and a set."""
+    path = tmp_path_factory.mktemp("skeletons")
+    (path / "text").mkdir()
+    for name in CLIPS:
+        synthetic.write_text(name, path / "text")
+    txt2npy.main([str(path / "text"), str(path / "clips"), "--workers", "1"])
+    npy2data.main([str(path / "clips"), str(path / "set")])
+    return path
+
+
+@pytest.mark.parametrize("length", [1, 4, 16, 19, 20, 21, 39, 40, 59, 300])
+def test_the_sampling_rule(length):
+    drawn = np.stack([sampled_frames(length, 20, np.random.default_rng(seed)) for seed in range(2000)])
+    assert drawn.shape == (2000, 20) and drawn.min() >= -1 and drawn.max() == length - 1
+    if length >= 40:  # one of each segment, the last with the rest
+        width = length // 20
+        low = np.arange(20) * width
+        high = np.append(low[1:], length) - 1
+        assert (drawn.min(0) == low).all() and (drawn.max(0) == high).all()
+    elif length > 20:  # a row from anywhere
+        assert (np.diff(drawn, axis=1) == 1).all() and set(drawn[:, 0]) == set(range(length - 19))
+    else:  # all of it, or what fits, among zeros
+        begins = (drawn >= 0).argmax(1)
+        assert set(begins) == set(range(max(20 - length, 5)))
+        counts = (drawn >= 0).sum(1)
+        assert (counts == np.minimum(length, 20 - begins)).all()
+        for frames, begin, count in zip(drawn, begins, counts, strict=True):
+            assert (np.diff(frames[begin : begin + count]) == 1).all()
+
+
+def test_what_is_drawn_follows_from_seed_epoch_and_clip(folder):
+    clips = arrays.read_set(folder / "set")
+    chosen = np.arange(len(clips.label))
+    data = SampledClips(clips, chosen, 20, seed=1, random_time=True, rotation=30)
+    batch = data.__getitems__([0, 5, 7])
+    (size,) = {len(frames) for frames, _ in batch}
+    assert 5 <= size <= 40 and [label for _, label in batch] == clips.label[[0, 5, 7]].tolist()
+    assert all(torch.equal(a[0], b[0]) for a, b in zip(batch, data.__getitems__([0, 5, 7]), strict=True))
+    sizes = set()
+    for epoch in range(200):
+        data.set_epoch(epoch)
+        sizes.add(len(data.__getitems__([0, 5])[0][0]))
+    assert len(sizes) > 10 and min(sizes) >= 5 and max(sizes) <= 40
+    data.set_epoch(1)
+    assert not torch.equal(data[0][0][:5], batch[0][0][:5])
+    test = SampledClips(clips, chosen, 20, seed=1, votes=3)
+    votes, _ = test[2]
+    assert votes.shape == (3, 20, 50, 3) and not torch.equal(votes[0], votes[1]) and torch.equal(votes, test[2][0])
+
+
+def test_rotations_keep_distances_and_turn_within_their_limit():
+    for seed in range(50):
+        matrix = rotation_matrix(20, np.random.default_rng(seed))
+        np.testing.assert_allclose(matrix @ matrix.T, np.eye(3), atol=1e-12)
+        assert np.linalg.det(matrix) > 0 and np.arccos((np.trace(matrix) - 1) / 2) <= np.deg2rad(20) * 2**0.5
+    assert np.array_equal(rotation_matrix(0, np.random.default_rng(0)), np.eye(3))
+
+
+def test_distances_of_joints_to_lines_by_least_squares():
+    joints = torch.randn(2, 25, 3, dtype=torch.float64)
+    found = joint_line_distances(joints, ntu.PARENTS).reshape(2, 39, 23)
+    assert len(set(map(frozenset, lines(ntu.PARENTS)))) == 39
+    for number, (a, b) in enumerate(lines(ntu.PARENTS)):
+        others = [j for j in range(25) if j not in (a, b)]
+        along = (joints[:, b] - joints[:, a])[:, :, None]
+        away = (joints[:, others] - joints[:, a : a + 1]).transpose(1, 2)
+        rest = away - along @ torch.linalg.lstsq(along, away).solution
+        torch.testing.assert_close(found[:, number], rest.norm(dim=1), rtol=1e-4, atol=1e-5)
+    bent = joints.clone().requires_grad_()
+    bent.data[:, 5] = bent.data[:, 4]  # two joints in one place
+    joint_line_distances(bent, ntu.PARENTS).sum().backward()
+    assert bent.grad.isfinite().all()
+
+
+@pytest.mark.parametrize(
+    ("preset", "count"), [("paper-plain", 1_430_588), ("paper-dense", 2_314_428), ("paper-dense-aug", 5_640_108)]
+)
+def test_networks_have_the_published_numbers_of_parameters(preset, count):
+    network = SkeletonNetwork(train.PRESETS[preset], 50, ntu.PARENTS, 60)
+    assert sum(p.numel() for p in network.parameters()) == count
+
+
+def test_votes_are_a_mean_of_outputs():
+    network = SkeletonNetwork(train.PRESETS["quick"], 50, ntu.PARENTS, 12).eval()
+    clips = torch.randn(3, 4, 20, 50, 3)
+    torch.testing.assert_close(network(clips), torch.stack([network(clips[:, v]) for v in range(4)]).mean(0))
+
+
+def test_generated_files_are_as_a_kinect_writes_them(folder):
+    for path in (folder / "text").iterdir():
+        content = path.read_text()
+        read = parse(content.encode())
+        assert text(read) == content and (read.joints[..., 2] > 0.5).all() and read.body_id.min() >= 2**56
+    names = list(synthetic.clip_names())
+    assert len(names) == len(set(names)) == 1440
+    assert text(synthetic.clip(CLIPS[0])) == text(synthetic.clip(CLIPS[0]))
+
+
+def small(path, name, *more):
+    settings = "--steps 6 --evaluate-every 3 --batch-size 4 --hidden-size 8 --votes 5 --threads 1"
+    return ["--data-dir", str(path / "set"), "--runs", str(path), "--name", name, *settings.split(), *more]
+
+
+def test_trains_with_and_without_workers_to_the_same_bits_and_draws_confusions(folder, capsys):
+    augmented = ["--random-time", "--rotation", "20", "--joint-lines", "--differences"]
+    for network in ("plain", "residual", "dense"):
+        extra = [*augmented, "--network", network, "--num-layers", "2"]
+        train.main(small(folder, network, *extra))
+    train.main(small(folder, "workers", *extra, "--workers", "1"))
+    weights = [torch.load(folder / n / "last.pt", weights_only=True)["model"] for n in ("dense", "workers")]
+    assert all(torch.equal(weights[0][k], weights[1][k]) for k in weights[0])
+    said = capsys.readouterr().out.splitlines()
+    evaluate.main(["--checkpoint", str(folder / "workers" / "best.pt")])
+    assert capsys.readouterr().out.split("test ")[1] == f"{said[-1].split('test ')[1]}, 6 samples\n"
+    table = list(csv.DictReader((folder / "workers" / "classes.csv").read_text().splitlines()))
+    assert [row["class"] for row in table][2] == "A003" and sum(int(row["samples"]) for row in table) == 6
+    Image.open(folder / "workers" / "confusion.png").verify()
+
+
+def test_confusions_are_counted():
+    outputs = torch.eye(3)[torch.tensor([0, 1, 1, 2, 0])]
+    counts = confusion.count(outputs, torch.tensor([0, 0, 1, 1, 1]), 3)
+    assert counts.tolist() == [[1, 1, 0], [1, 1, 1], [0, 0, 0]]
+    rows = confusion.table(counts, ["a", "b", "c"]).decode().splitlines()
+    assert rows[1:] == ["a,2,0.5000,b", "b,3,0.3333,a", "c,0,,"]
+
+
+def test_a_clip_is_drawn_from_each_of_its_forms(folder, tmp_path):
+    name = "S001C001P001R001A012"
+    sources = [[str(folder / "text" / f"{name}.skeleton")], [str(folder / "clips" / f"{name}.npz")]]
+    sources += [[str(folder / "set"), "--clip", name], [str(folder / "set"), "--clip", "3"]]
+    for number, source in enumerate(sources):
+        path = tmp_path / f"{number}.gif"
+        render.main([*source[:1], str(path), *source[1:], "--every", "8"])
+        with Image.open(path) as picture:
+            assert picture.n_frames > 2 and np.ptp(np.asarray(picture.convert("L"))) > 100
+
+
+@pytest.mark.parametrize(
+    ("main", "arguments", "message"),
+    [
+        (render.main, ["missing.npz", "a.gif"], "missing.npz is not a clip that txt2npy wrote"),
+        (render.main, ["missing.skeleton", "a.gif"], "missing.skeleton"),
+        (render.main, ["bad.skeleton", "a.gif"], "bad.skeleton: line 1: the file is empty"),
+        (render.main, ["bad.skeleton", "a.png"], "expected a name that ends in .gif"),
+        (render.main, ["set", "a.gif", "--clip", "none"], "--clip none is not in"),
+        (npy2data.main, ["missing", "dst"], "SRC missing is not a folder"),
+        (npy2data.main, [".", "dst"], "holds no clip of ntu60"),
+        (npy2data.main, ["clips", "set"], "set exists; remove it"),
+        (npy2data.main, ["bad", "dst"], "is not a clip that txt2npy wrote"),
+        (npy2data.main, ["clips", "dst", "--missing", "nothing"], "--missing cannot be read"),
+        (npy2data.main, ["clips", "dst", "--missing", "bad.skeleton"], "has no name like S001C002P005R002A008"),
+        (npy2data.main, ["clips", "dst", "--frames", "0"], "--frames is 0, expected a number above 0"),
+        (train.main, ["--data-dir", "missing"], "there is no missing/data.npy"),
+        (train.main, ["--data-dir", "set", "--split", "cross_setup"], "there are: cross_subject, cross_view"),
+        (train.main, ["--frames", "0"], "--frames is 0, expected a number above 0"),
+        (train.main, ["--workers", "-1"], "--workers is -1, expected 0 or more"),
+    ],
+)  # fmt: skip
+def test_what_cannot_work_is_said_in_a_line(folder, monkeypatch, capsys, main, arguments, message):
+    monkeypatch.chdir(folder)
+    (folder / "bad.skeleton").touch()
+    (folder / "bad").mkdir(exist_ok=True)
+    np.savez(folder / "bad" / "S001C001P001R001A001.npz", frames=np.array(3), frame=np.array([5]))
+    with pytest.raises(SystemExit) as stop:
+        main(arguments)
+    error = [line for line in capsys.readouterr().err.splitlines() if line and "clip/s" not in line]
+    assert stop.value.code == 2 and len(error) == 1 and error[0].startswith("error: ") and message in error[0]
+    assert not (folder / "dst").exists()
