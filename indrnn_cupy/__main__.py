@@ -15,13 +15,22 @@ def main() -> int:
         "needed. Kernels that were edited in the folder INDRNN_CUPY_KERNELS are taken. The exit status is 1 if one is "
         "not sound, or if an architecture was named and cannot be checked.",
     )
-    chosen = parser.parse_args().check
+    parser.add_argument(
+        "--only",
+        metavar="NAME",
+        default="",
+        help="check the recurrences whose names begin so: indrnn, indrnn-tanh, ...",
+    )
+    arguments = parser.parse_args()
+    chosen = arguments.check
     from .check import ARCHITECTURES, machine, report
     from .runtime import KernelError
 
     try:
         print(machine.description())
-        return 0 if chosen is None or report.check(chosen or ARCHITECTURES, insist=bool(chosen)) else 1
+        if chosen is None:
+            return 0
+        return 0 if report.check(chosen or ARCHITECTURES, insist=bool(chosen), only=arguments.only) else 1
     except KeyboardInterrupt:
         return 130
     except KernelError as error:

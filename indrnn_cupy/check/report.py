@@ -27,39 +27,44 @@ Faults = dict[str, list[str]]  # what is wrong -> with what
 
 
 @torch.random.fork_rng(devices=[])
-def check(architectures: Sequence[str], insist: bool) -> bool:
+def check(architectures: Sequence[str], insist: bool, only: str = "") -> bool:
     """Prints the table, for float32 and the worst of a recurrence's cells; says whether every kernel is sound.
 
-    Without CuPy and its NVRTC the GPU build cannot be checked, which is a fault if one insists.
+    Without CuPy and its NVRTC the GPU build cannot be checked, which is a fault if one insists. `only`: what the names
+    of the recurrences begin with that are checked.
     """
+    recurrences = [recurrence for recurrence in RECURRENCES if str(recurrence).startswith(only)]
+    if not recurrences:
+        print(f"\nno recurrence begins with {only!r}; there are {', '.join(map(str, RECURRENCES))}")
+        return False
     torch.manual_seed(0)
     print(f"\n{HEAD}")
     faults: Faults = defaultdict(list)
-    compiled, reason = _check_on_cpu(faults), missing("cuda")
+    compiled, reason = _check_on_cpu(recurrences, faults), missing("cuda")
     if reason:
         print("\nThe GPU build is not checked: it needs CuPy with NVRTC, pip install -e '.[check]' in a checkout")
         if insist:
             faults["not checked"] += architectures
     elif compiled:
-        _check_for_gpu(architectures, faults)
+        _check_for_gpu(recurrences, architectures, faults)
     for fault, places in faults.items():
         print(f"\n{places[0]}{f' and {len(places) - 1} more' if len(places) > 1 else ''}: {fault.strip()}")
     print(f"\n{'not sound' if faults else 'the CPU build is well' if reason else 'all is well'}")
     return not faults
 
 
-def _check_on_cpu(faults: Faults) -> bool:
+def _check_on_cpu(recurrences: Sequence[Recurrence], faults: Faults) -> bool:
     """Compiles for the CPU and holds every gradient against differences of the value; whether all kernels compile."""
     seconds: dict[str, float] = defaultdict(float)
     compiled = True
     with tempfile.TemporaryDirectory() as empty, patch.dict("os.environ", INDRNN_CUPY_CACHE_DIR=empty):
         host.load.cache_clear()
-        for recurrence in RECURRENCES:
+        for recurrence in recurrences:
             try:
                 for kernel in recurrence.kernels:
                     started = time.perf_counter()
                     host.load(kernel, cpu.layout(torch.float32, False, False, recurrence.defines), source.generation)
-                    seconds[kernel.name] += (time.perf_counter() - started) / len(RECURRENCES)
+                    seconds[kernel.name] += (time.perf_counter() - started) / len(recurrences)
                 for options in _options(4, 2):
                     inputs = [t.requires_grad_() for t in recurrence.make_inputs(4, 2, 3, torch.float64)]
                     call = partial(recurrence.function, **options)
@@ -75,7 +80,7 @@ def _check_on_cpu(faults: Faults) -> bool:
     return compiled
 
 
-def _check_for_gpu(architectures: Sequence[str], faults: Faults) -> None:
+def _check_for_gpu(recurrences: Sequence[Recurrence], architectures: Sequence[str], faults: Faults) -> None:
     """Runs the PTX of every kernel, and compiles each for every architecture."""
     from .emulated_gpu.nvrtc import architectures as known
     from .programs import Compiled, compile_program, programs
@@ -84,12 +89,12 @@ def _check_for_gpu(architectures: Sequence[str], faults: Faults) -> None:
         faults[f"not known to this NVRTC, which knows {', '.join(known())}"].append(", ".join(unknown))
         return
     bytes_each: dict[str, float] = defaultdict(float)
-    for recurrence in RECURRENCES:
+    for recurrence in recurrences:
         try:
             _run(recurrence, bytes_each, faults)
         except Exception as error:  # of the compiler, or a fault that the interpreter found
             faults[f"{type(error).__name__}: {error}"].append(f"{recurrence} on a GPU")
-    every = dict.fromkeys(p for r in RECURRENCES for p in programs(r, torch.float32, resets=False))
+    every = dict.fromkeys(p for r in recurrences for p in programs(r, torch.float32, resets=False))
     found: dict[tuple[str, str], list[Compiled]] = defaultdict(list)
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         running = {(a, p): pool.submit(compile_program, p, a) for a in architectures for p in every}
