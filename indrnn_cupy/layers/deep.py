@@ -138,5 +138,4 @@ class DenseIndRNN(_Layers):
         self.differences = differences
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
-        x = zero_padding(x, lengths)
         return super().forward(with_differences(x, lengths) if self.differences else x, lengths)

@@ -2,16 +2,17 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from torch.utils.data import TensorDataset
 
-from indrnn_cupy import DenseIndRNN, PlainIndRNN, ResidualIndRNN, recurrences, spread_memory_
+from indrnn_cupy import recurrences, spread_memory_
 
 from ..config import TrainingConfig
+from ..networks import make_body, make_classifier
 from ..task import Task
 from .data import CLASSES, PIXELS, Digits, embedded, idx_folder
 
@@ -54,34 +55,20 @@ class PixelNetwork(nn.Module):
 
     def __init__(self, config: Config, order: Tensor) -> None:
         super().__init__()
-        bound = config.magnitude ** (1 / PIXELS)
-        options: dict[str, Any] = {
-            "bound": bound,
-            "clamp": config.bound_by == "clamp",
-            "norm": config.norm,
-            "norm_first": config.norm_first,
-            "max_steps": PIXELS if config.norm == "step" else None,
-        }
-        self.body: PlainIndRNN | ResidualIndRNN | DenseIndRNN
-        if config.network == "dense":
-            half = config.dropout / 2
-            self.body = DenseIndRNN(
-                1,
-                config.hidden_size,
-                dropout=config.dropout,
-                bottleneck_dropout=half,
-                transition_dropout=half,
-                **options,
-            )
-        else:
-            kind = PlainIndRNN if config.network == "plain" else ResidualIndRNN
-            self.body = kind(1, config.hidden_size, config.num_layers, config.dropout, **options)
+        half = config.dropout / 2
+        self.body = make_body(
+            config,
+            1,
+            PIXELS,
+            dense={"bottleneck_dropout": half, "transition_dropout": half},
+            norm=config.norm,
+            norm_first=config.norm_first,
+            max_steps=PIXELS if config.norm == "step" else None,
+        )
         if config.initial_memory == "spread":
             for recurrence in list(recurrences(self.body))[:-1]:
                 spread_memory_(recurrence.weight, PIXELS)
-        self.classifier = nn.Linear(self.body.output_size, CLASSES)
-        nn.init.kaiming_normal_(self.classifier.weight)
-        nn.init.zeros_(self.classifier.bias)
+        self.classifier = make_classifier(self.body.output_size, CLASSES)
         self.register_buffer("order", order)
 
     def forward(self, images: Tensor) -> Tensor:

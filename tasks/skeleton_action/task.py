@@ -3,17 +3,18 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from indrnn_cupy import DenseIndRNN, PlainIndRNN, ResidualIndRNN, with_differences
+from indrnn_cupy import with_differences
 
 from ..config import TaskError, TrainingConfig
 from ..distributed import one_first
+from ..networks import make_body, make_classifier
 from ..task import Task
 from . import arrays
 from .features import joint_line_distances
@@ -70,21 +71,13 @@ class SkeletonNetwork(nn.Module):
         self.config, self.parents = config, parents
         with torch.no_grad():
             features = self.features(torch.zeros(1, 1, joints, 3)).shape[-1]
-        options: dict[str, Any] = {
-            "bound": config.magnitude ** (1 / config.frames),
-            "clamp": config.bound_by == "clamp",
-            "dropout": config.dropout,
+        dense = {
+            "bottleneck_dropout": config.dropout / 5,
+            "transition_dropout": config.dropout * 3 / 5,
+            "differences": config.differences,
         }
-        self.body: PlainIndRNN | ResidualIndRNN | DenseIndRNN
-        if config.network == "dense":
-            options |= {"bottleneck_dropout": config.dropout / 5, "transition_dropout": config.dropout * 3 / 5}
-            self.body = DenseIndRNN(features, config.hidden_size, differences=config.differences, **options)
-        else:
-            kind = PlainIndRNN if config.network == "plain" else ResidualIndRNN
-            self.body = kind(features, config.hidden_size, config.num_layers, **options)
-        self.classifier = nn.Linear(self.body.output_size, classes)
-        nn.init.kaiming_normal_(self.classifier.weight)
-        nn.init.zeros_(self.classifier.bias)
+        self.body = make_body(config, features, config.frames, dense)
+        self.classifier = make_classifier(self.body.output_size, classes)
 
     def features(self, clips: Tensor) -> Tensor:
         """(S, B, J, 3) to (S, B, features)."""

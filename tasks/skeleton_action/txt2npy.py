@@ -124,7 +124,12 @@ def is_done(path: Path, config: Config) -> bool:
     result = config.dst / f"{path.stem}.npz"
     if not result.exists() or not path.exists() or result.stat().st_mtime < path.stat().st_mtime:
         return False
-    return not config.all_fields or (zipfile.is_zipfile(result) and "joints.npy" in zipfile.ZipFile(result).namelist())
+    if not config.all_fields:
+        return True
+    if not zipfile.is_zipfile(result):
+        return False
+    with zipfile.ZipFile(result) as file:
+        return "joints.npy" in file.namelist()
 
 
 def txt2npy(config: Config) -> None:
