@@ -1,5 +1,6 @@
 """The settings of every training run."""
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar, Literal, TypeVar, get_args, get_origin, get_type_hints
@@ -70,7 +71,9 @@ class TrainingConfig:
         self.expect("warm_up", lambda v: 0 < v < 1, "a number between 0 and 1")
         self.expect("weight_decay", lambda v: 0 <= v <= 1, "a number from 0 to 1")
         self.expect("seed", lambda v: 0 <= v < 2**63, "a number from 0 to 2**63 - 1")
-        self.expect("name", lambda v: v is None or (v.strip(".") and "/" not in v), "the name of a folder to make")
+        self.expect(
+            "name", lambda v: v is None or (v.strip(".") and not {"/", "\0"} & set(v)), "the name of a folder to make"
+        )
         try:
             if torch.empty(0, device=self.device).device.type not in ("cpu", "cuda"):
                 raise TaskError(f"--device is {self.device}, expected cpu or cuda")
@@ -82,11 +85,15 @@ class TrainingConfig:
 
     def expect_positive(self, *names: str) -> None:
         for name in names:
-            self.expect(name, lambda v: v is None or v > 0, "a number above 0")
+            self.expect(name, lambda v: v is None or 0 < v < math.inf, "a number above 0")
 
     def expect(self, name: str, fits: Callable[[Any], bool], expected: str) -> None:
         value = getattr(self, name)
-        if not fits(value):
+        try:
+            good = fits(value)
+        except (TypeError, AttributeError):  # of another type, in a checkpoint
+            good = False
+        if not good:
             raise TaskError(f"--{name.replace('_', '-')} is {value!r}, expected {expected}")
 
 
@@ -99,6 +106,6 @@ def restore(config_class: type[Config], checkpoint: Mapping[str, Any]) -> Config
     if not isinstance(saved, dict):
         raise TaskError("the checkpoint has no settings")
     if unknown := saved.keys() - {field.name for field in fields(config_class)}:
-        odd = ", ".join(sorted(unknown, key=str))
+        odd = ", ".join(sorted(map(str, unknown)))
         raise TaskError(f"the checkpoint is of another version of this task: it has the unknown settings {odd}")
     return config_class(**saved)

@@ -39,9 +39,11 @@ def draw(confusion: Tensor, classes: Sequence[str]) -> bytes:
     axes.imshow(share, cmap="Blues", vmin=0, vmax=1)
     places = range(len(classes))
     font = 9 if len(classes) <= 40 else 4
-    axes.set_xticks(places, classes, rotation=90, fontsize=font)
-    axes.set_yticks(places, classes, fontsize=font)
-    axes.set(xlabel="answer", ylabel="class")
+    turn = 90 if max(map(len, classes)) > 2 else 0
+    axes.set_xticks(places, classes, rotation=turn, fontsize=font, parse_math=False)
+    axes.set_yticks(places, classes, fontsize=font, parse_math=False)
+    right = float(confusion.trace() / confusion.sum().clamp(min=1))
+    axes.set(xlabel="predicted", ylabel="true", title=f"{100 * right:.2f} % right; of each row in percent")
     for row in places:
         for column in places:
             if len(classes) <= 40 and round(100 * share[row, column]):

@@ -8,7 +8,6 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-
 _groups: list[object] = []
 # Of DDP the last hold on a group would wait for the group's threads with Python's lock held, which they may need.
 
@@ -36,6 +35,16 @@ def rank() -> int:
 
 def world_size() -> int:
     return dist.get_world_size() if dist.is_initialized() else 1
+
+
+@contextmanager
+def one_first() -> Iterator[None]:
+    """The first process goes in alone, to make what the others will find."""
+    if dist.is_initialized() and rank() > 0:
+        dist.barrier()
+    yield
+    if dist.is_initialized() and rank() == 0:
+        dist.barrier()
 
 
 def total(values: Tensor) -> Tensor:

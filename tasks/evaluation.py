@@ -1,6 +1,6 @@
 """The loss and metric of a data set, and the statistics of batch norm before they are measured."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import torch
@@ -12,6 +12,7 @@ from torch.utils.data import DataLoader, Subset
 from . import confusion
 from .config import TaskError, TrainingConfig
 from .distributed import broadcast, processes, rank, total, world_size
+from .samples import apart
 from .task import Samples, Task
 
 TYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
@@ -26,7 +27,8 @@ def estimate_norms(model: nn.Module, dataset: Samples, config: TrainingConfig, d
     """Sets the statistics of batch norm to their mean over some samples: a running mean lags behind a recurrence."""
     if any(isinstance(module, _BatchNorm) for module in model.modules()):
         chosen = torch.randperm(len(dataset), generator=torch.Generator().manual_seed(config.seed))[:NORM_SAMPLES]
-        update_bn(DataLoader(Subset(dataset, chosen.tolist()), config.batch_size, drop_last=True), model, device)
+        batch = min(config.batch_size, len(chosen))
+        update_bn(DataLoader(Subset(dataset, chosen.tolist()), batch, drop_last=True), model, device)
         broadcast(model)
 
 
@@ -47,7 +49,7 @@ def evaluate(
     mine = Subset(dataset, range(rank(), len(dataset), world_size()))
     sums = torch.zeros(3, dtype=torch.float64)
     counts = torch.zeros(len(task.classes or ()), len(task.classes or ()), dtype=torch.float64)
-    for inputs, targets in DataLoader(mine, config.batch_size, num_workers=config.workers):
+    for inputs, targets in DataLoader(mine, config.batch_size, num_workers=config.workers, worker_init_fn=apart):
         outputs, targets = model(inputs.to(device)).float(), targets.to(device)
         loss, score = task.loss(outputs, targets) * len(targets), task.score(outputs, targets).sum()
         sums += torch.stack((loss.double().cpu(), score.double().cpu(), torch.tensor(len(targets)).double()))
@@ -59,17 +61,23 @@ def evaluate(
     return Evaluation(values, total(counts) if task.classes else None)
 
 
+def load(parts: Mapping[str, Any], saved: Mapping[str, Any]) -> None:
+    """Puts what a checkpoint holds into a model, an optimizer, ..."""
+    for name, part in parts.items():
+        try:
+            part.load_state_dict(saved[name])
+        except (RuntimeError, ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+            lines = str(error).splitlines()
+            said = lines[min(1, len(lines) - 1)].strip() if lines else type(error).__name__
+            raise TaskError(f"the checkpoint does not fit these settings: {said}") from None
+
+
 def evaluate_checkpoint(
     config: TrainingConfig, make_task: Callable[[Any], Task], saved: dict[str, Any]
 ) -> tuple[dict[str, float], int]:
     """The loss and metric of a checkpoint on the test set, and the number of its samples."""
     with processes(config.device) as device:
         task = make_task(config)
-        try:
-            task.model.load_state_dict(saved["model"])
-        except RuntimeError as error:
-            raise TaskError(
-                f"the checkpoint does not fit these settings: {str(error).splitlines()[1].strip()}"
-            ) from None
+        load({"model": task.model}, saved)
         with autocast(config, device):
             return evaluate(task.model.to(device), task, task.test, config, device).values, len(task.test)

@@ -21,7 +21,10 @@ def make_optimizer(model: nn.Module, config: TrainingConfig) -> torch.optim.Adam
 
 def make_schedule(optimizer: torch.optim.Optimizer, config: TrainingConfig, better: Literal["max", "min"]) -> Any:
     if config.schedule == "one_cycle":
-        return OneCycleLR(optimizer, config.learning_rate, max(2, config.steps), pct_start=config.warm_up)
+        steps, warm_up = max(2, config.steps), config.warm_up
+        if steps * warm_up == 1:  # a rise of no step, by which torch would divide
+            warm_up *= 1.5
+        return OneCycleLR(optimizer, config.learning_rate, steps, pct_start=warm_up)
     return ReduceLROnPlateau(optimizer, better, factor=0.1, patience=config.patience)
 
 

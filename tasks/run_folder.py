@@ -49,7 +49,7 @@ def read_checkpoint(path: Path, task: str) -> dict[str, Any]:
 
 def write_whole(path: Path, content: bytes) -> None:
     """Writes a file whole or not at all."""
-    draft = path.with_name(f".{path.name}.tmp")
+    draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         draft.write_bytes(content)
         os.replace(draft, path)
@@ -105,7 +105,7 @@ def draw(rows: Rows, metric: str, baseline: float | None) -> bytes:
             axes.set_yscale("log")
         else:
             axes.set_ylim(0, 1.01 if name == "accuracy" else None)
-        axes.legend()
+        axes.legend(loc="lower right" if name == "accuracy" else "best")
         axes.grid(alpha=0.3)
         axes.spines[["top", "right"]].set_visible(False)
     image = io.BytesIO()

@@ -1,5 +1,6 @@
 """Training samples without end, from any step on."""
 
+import os
 from collections.abc import Iterator
 from itertools import islice
 from typing import cast
@@ -38,8 +39,19 @@ def training_loader(dataset: Samples, config: TrainingConfig) -> DataLoader:
     # A generator of its own: a loader draws from the global one whenever an epoch begins.
     generator = torch.Generator()
     return DataLoader(
-        dataset, own_batch, sampler=sampler, drop_last=True, generator=generator, num_workers=config.workers
+        dataset,
+        own_batch,
+        sampler=sampler,
+        drop_last=True,
+        generator=generator,
+        num_workers=config.workers,
+        worker_init_fn=apart,
     )
+
+
+def apart(worker: int) -> None:
+    """Of a process that loads samples: signals to stop are for the one that trains."""
+    os.setpgrp()
 
 
 def endless(loader: DataLoader, step: int) -> Iterator[list[Tensor]]:

@@ -16,7 +16,7 @@ from indrnn_cupy import clamp_recurrent_, recurrent_penalty
 
 from .config import TaskError, TrainingConfig
 from .distributed import broadcast, processes, rank, total, world_size
-from .evaluation import autocast, estimate_norms, evaluate
+from .evaluation import autocast, estimate_norms, evaluate, load
 from .interruption import Interruption, Stopped
 from .optimization import finished, learning_rate, make_optimizer, make_schedule
 from .run_folder import RunFolder, new_folder, read_checkpoint
@@ -48,9 +48,9 @@ def train(
         progress: dict[str, Any] = {"step": 0, "seconds": 0.0, "best": None, "rows": []}
         sums = dict.fromkeys(("loss", task.metric, "samples"), 0.0)
         if saved:
-            for name, part in parts.items():
-                part.load_state_dict(saved[name])
-            progress, sums = saved["progress"], saved["sums"]
+            load(parts, saved)
+            progress = saved["progress"]
+            sums |= saved["sums"] if rank() == 0 else {}
         loader = training_loader(task.training, config)
         batches = endless(loader, progress["step"])
         run, settings = None, dataclasses.asdict(config)
@@ -62,7 +62,13 @@ def train(
 
         def save(name: str, parts: dict[str, Any]) -> None:
             progress["seconds"] = time.perf_counter() - started
-            kept = {"task": config.task, "config": settings, "progress": progress, "sums": sums}
+            whole = total(torch.tensor(list(sums.values()), dtype=torch.float64)).tolist()
+            kept = {
+                "task": config.task,
+                "config": settings,
+                "progress": progress,
+                "sums": dict(zip(sums, whole, strict=True)),
+            }
             if run:
                 run.save(name, {**kept, **{key: part.state_dict() for key, part in parts.items()}})
 
@@ -122,7 +128,7 @@ def train(
                 save("last.pt", parts)
                 if run:
                     run.write_metrics(progress["rows"], task.metric, task.baseline)
-            elif total(torch.tensor(float(interruption.requested))):
+            if step < config.steps and total(torch.tensor(float(interruption.requested))):
                 save("last.pt", parts)
                 raise Stopped(f"stopped after {step} of {config.steps} steps", run.path if run else None)
         bar.close()

@@ -27,6 +27,7 @@ NETWORKS = {
     "plain": lambda **options: PlainIndRNN(3, 6, 3, **options),
     "residual": lambda **options: ResidualIndRNN(3, 6, 2, **options),
     "dense": lambda **options: DenseIndRNN(3, 2, (2, 1), 3, **options),
+    "differences": lambda **options: DenseIndRNN(3, 2, (2, 1), 3, differences=True, **options),
 }
 NORMS = {
     "batch": SequenceBatchNorm,
@@ -191,3 +192,27 @@ def test_wrong_options_are_refused():
         SequenceDropout(1)
     with pytest.raises(TypeError, match="unexpected keyword"):
         PlainIndRNN(3, 4, 2, bonud=1.0)
+
+
+def test_step_norm_without_momentum_is_the_mean_of_the_steps_that_were_there():
+    norm = StepBatchNorm(3, max_steps=4)
+    norm.momentum = None
+    for lengths in ([2, 2], [4, 4]):
+        norm(torch.full((4, 2, 3), 5.0), torch.tensor(lengths))
+    assert torch.equal(norm.running_mean, torch.full((4, 3), 5.0)) and not norm.running_var.any()
+    assert norm.num_batches_tracked.tolist() == [2, 2, 1, 1]
+
+
+@pytest.mark.parametrize("norm", [SequenceBatchNorm(3), StepBatchNorm(3, max_steps=4)], ids=lambda n: type(n).__name__)
+def test_norms_refuse_lengths_of_other_rows_and_do_not_see_nan_in_padding(norm):
+    x = torch.randn(4, 2, 3)
+    with pytest.raises(ValueError, match=r"lengths has shape \(1,\), expected one number for each row"):
+        norm(x, torch.tensor([3]))
+    x[2:, 1] = float("nan")
+    norm.eval()(x, torch.tensor([4, 2])).sum().backward()
+    assert norm.weight.grad.isfinite().all()
+
+
+def test_networks_without_layers_are_refused():
+    with pytest.raises(ValueError, match="num_layers is 0, expected at least 1"):
+        PlainIndRNN(3, 4, 0)

@@ -66,6 +66,8 @@ def test_a_round_trip_to_the_last_digit(bodies, form):
         (line(4, b"25", b"20"), 4, "joints", "20 joints, expected 25"),
         (field(3, 0, b"7.2e16"), 3, "damaged", "the body id is '7.2e16'"),
         (field(3, 0, str(2**64).encode()), 3, "damaged", "a whole number below 2**64"),
+        (b"\n".join([*LINES[:2], b" ", *LINES[3:]]), 3, "damaged", "the body id is ''"),
+        (field(9, 5, b"1_0"), 9, "damaged", "'1_0' where a number is expected"),
         (field(3, 4, b"x"), 3, "damaged", "'x' where a number is expected"),
         (field(9, 1, b"nan"), 9, "not finite", "a position is not finite"),
         (field(9, 2, b"-inf"), 9, "not finite", "a position is not finite"),
@@ -156,8 +158,25 @@ def test_a_folder_is_read_and_what_is_not_is_reported(workers, tmp_path, capsys)
     assert (dst / "S001C001P001R001A001.npz").stat().st_mtime_ns == before and later.stat().st_mtime > 0
 
 
+def test_what_is_no_file_or_was_one_is_skipped(tmp_path, capsys):
+    src, dst = tmp_path / "src", tmp_path / "dst"
+    src.mkdir()
+    (src / "once.skeleton").write_bytes(CONTENT)
+    os.mkfifo(src / "pipe.skeleton")
+    (src / os.fsdecode(b"\xff.skeleton")).write_bytes(b"1\nx")
+    txt2npy.main([str(src), str(dst), "--workers", "1"])
+    assert capsys.readouterr().out.startswith("1 read, 0 there already, 2 skipped")
+    assert b"\xff.skeleton,2,damaged," in (dst / "report.csv").read_bytes()
+    (src / "once.skeleton").write_bytes(CONTENT[:100])
+    os.utime(dst / "once.npz", (0, 0))
+    txt2npy.main([str(src), str(dst), "--workers", "1"])
+    assert not list(dst.glob("*.npz"))
+
+
 def test_all_fields(tmp_path):
-    txt2npy.main([str(folder(tmp_path / "src")), str(tmp_path / "dst"), "--all-fields", "--workers", "1"])
+    arguments = [str(folder(tmp_path / "src")), str(tmp_path / "dst"), "--workers", "1"]
+    txt2npy.main(arguments)
+    txt2npy.main([*arguments, "--all-fields"])
     with np.load(tmp_path / "dst" / "S001C001P001R001A001.npz", allow_pickle=False) as file:
         read = Skeleton(int(file["frames"]), file["frame"], file["body_id"], file["body"], file["joints"])
     assert text(read).encode() == CONTENT

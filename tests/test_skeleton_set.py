@@ -10,6 +10,7 @@ from skeleton_clips import clip, standing
 from tasks.config import TaskError
 from tasks.skeleton_action import arrays, npy2data, ntu, train
 from tasks.skeleton_action.bodies import by_id, by_order, motion
+from tasks.skeleton_action.task import class_names
 
 UI_PRMD = Path(__file__).resolve().parents[2] / "shared" / "data" / "ui_prmd.npz"
 ALL = slice(None)
@@ -31,6 +32,23 @@ def test_a_tracking_id_that_changes_is_the_same_person():
     a, b = standing(0, 40, seed=1), standing(1.5, 40, seed=2)
     persons = by_id(clip((0, slice(0, 25), a[:25]), (5, slice(25, 40), a[25:]), (1, ALL, b), frames=40), True)
     one(persons, a), one(persons, b)
+
+
+def test_one_id_is_one_person_whatever_it_does():
+    track = standing(0, 30)
+    track[[7, 8, 20]] += 0.6
+    track[25:] += 3
+    persons = by_id(clip((0, ALL, track), frames=30), True)
+    assert where(persons[0], track) and not persons[1]
+    assert by_id(clip((0, ALL, track[:5]), frames=5), True)[0]
+
+
+def test_a_longer_gap_allows_a_longer_way():
+    walker, other = standing(0, 60, seed=1), standing(4, 60, seed=2)
+    walker += np.linspace(0, 3, 60)[:, None, None] * (1, 0, 0)
+    seen = [(0, slice(0, 25), walker[:25]), (2, slice(40, 60), walker[40:]), (1, slice(0, 24), other[:24])]
+    persons = by_id(clip(*seen, frames=60), False)
+    assert sorted(map(len, persons)) == [24, 45]
 
 
 def test_both_ids_change_and_the_nearer_goes_on():
@@ -192,11 +210,11 @@ def test_the_missing_list_gives_the_other_official_counts_and_a_lost_file_neithe
     assert said[:3] == [
         "1 of 56882 clips are not named like S001C002P005R002A008",
         "1 of 56882 clips are not of ntu60",
-        "302 of 56882 clips are in the list of missing skeletons",
+        "302 of 56882 clips are in the list of 302 missing skeletons",
     ]
     assert said[3].startswith("cross_subject: 40091 for training, 16487 for the test; the official counts without")
     assert said[4].startswith("cross_view: 37646 for training, 18932 for the test; the official counts without")
-    assert "official: 40320 / 16560, without missing skeletons 40091 / 16487" in said[5]
+    assert "not the whole data set, which has 40320 / 16560, without missing skeletons 40091 / 16487" in said[5]
 
 
 def small_set(folder, **changes):
@@ -226,6 +244,22 @@ def test_a_set_comes_back_and_is_padded(tmp_path, pad):
         small_set(folder)
 
 
+def test_a_set_that_is_being_written_is_left_alone(tmp_path):
+    (tmp_path / ".set.tmp").mkdir()
+    with pytest.raises(TaskError, match="is being written, or that was killed: remove"):
+        small_set(tmp_path / "set")
+    assert [p.name for p in tmp_path.iterdir()] == [".set.tmp"]
+
+
+def test_names_of_classes_and_settings_are_in_the_set(tmp_path):
+    folder = small_set(tmp_path / "set", classes=["sit", "stand $"], made_by={"pad": "zero"})
+    assert class_names(folder, 2) == ["sit", "stand $"] and "zero" in (folder / "made_by.json").read_text()
+    with pytest.raises(TaskError, match="has 2 lines, expected one for each of 3 classes"):
+        class_names(folder, 3)
+    (folder / "classes.txt").unlink()
+    assert class_names(folder, 2) == ["0", "1"]
+
+
 def test_a_set_that_fails_leaves_nothing(tmp_path):
     def clips():
         yield np.zeros((3, 4, 3))
@@ -253,6 +287,8 @@ def test_a_set_that_fails_leaves_nothing(tmp_path):
         ("half_train.npy", np.array([object()]), "is not an array of numbers"),
         ("label.npy", b"not an array", "is not an array of numbers"),
         ("label.npy", b"", "is not an array of numbers"),
+        ("label.npy", b"PK\x03\x04", "is not an array of numbers"),
+        ("parents.npy", np.array(0), "expected one or more whole numbers in a row"),
         ("name.npy", None, "there is no"),
         ("half_test.npy", None, "has no split half; there are: half"),
     ],

@@ -148,6 +148,23 @@ def test_confusions_are_counted():
     assert rows[1:] == ["a,2,0.5000,b", "b,3,0.3333,a", "c,0,,"]
 
 
+def test_any_name_of_a_class_is_drawn():
+    assert confusion.draw(torch.eye(2), [r"$\frac$", "two words"])[:4] == b"\x89PNG"
+
+
+def test_the_whole_default_run(tmp_path, monkeypatch, capsys):
+    """Generated text files to a trained network, with fewer subjects."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(synthetic, "SUBJECTS", 4)
+    monkeypatch.setattr(synthetic, "CAMERAS", 1)
+    train.main(["--steps", "4", "--evaluate-every", "4", "--votes", "1", "--threads", "1"])
+    said = capsys.readouterr().out
+    assert "96 read, 0 there already, 0 skipped" in said and "cross_subject: 72 for training, 24 for the test" in said
+    assert (tmp_path / "runs/skeleton_action-1/classes.csv").read_text().splitlines()[1].startswith("raise hand,2,")
+    assert synthetic.ensure(tmp_path / "synthetic_skeletons") == tmp_path / "synthetic_skeletons" / "set"
+    assert capsys.readouterr().out == ""
+
+
 def test_a_clip_is_drawn_from_each_of_its_forms(folder, tmp_path):
     name = "S001C001P001R001A012"
     sources = [[str(folder / "text" / f"{name}.skeleton")], [str(folder / "clips" / f"{name}.npz")]]
@@ -173,7 +190,7 @@ def test_a_clip_is_drawn_from_each_of_its_forms(folder, tmp_path):
         (npy2data.main, ["bad", "dst"], "is not a clip that txt2npy wrote"),
         (npy2data.main, ["clips", "dst", "--missing", "nothing"], "--missing cannot be read"),
         (npy2data.main, ["clips", "dst", "--missing", "bad.skeleton"], "has no name like S001C002P005R002A008"),
-        (npy2data.main, ["clips", "dst", "--frames", "0"], "--frames is 0, expected a number above 0"),
+        (npy2data.main, ["clips", "dst", "--frames", "0"], "--frames is 0, expected a number from 1 to 100000"),
         (train.main, ["--data-dir", "missing"], "there is no missing/data.npy"),
         (train.main, ["--data-dir", "set", "--split", "cross_setup"], "there are: cross_subject, cross_view"),
         (train.main, ["--frames", "0"], "--frames is 0, expected a number above 0"),

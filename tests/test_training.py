@@ -15,6 +15,7 @@ import pytest
 import torch
 from idx_files import good_files, write
 
+from tasks import evaluation
 from tasks.adding_problem import evaluate as adding_evaluate
 from tasks.adding_problem import train as adding
 from tasks.adding_problem.task import AddingSequences
@@ -101,7 +102,7 @@ def test_an_interrupted_run_goes_on_to_the_same_bits(tmp_path, capsys, monkeypat
     count = iter(range(100))
 
     def stop_at_step_five(self):
-        return next(count) == 3
+        return next(count) == 4
 
     with monkeypatch.context() as patch:
         patch.setattr(Interruption, "requested", property(stop_at_step_five, lambda *_: None))
@@ -170,6 +171,27 @@ def test_schedules_precision_and_bounds_train_on(tmp_path, capsys, options):
     adding_evaluate.main(["--checkpoint", str(tmp_path / "run" / "best.pt"), "--device", "cpu"])
     first, second = capsys.readouterr().out.splitlines()
     assert first.split("mse ")[1] == second.split("mse ")[1].removesuffix(", 15 samples")
+
+
+@pytest.mark.parametrize("steps", [1, 2, 4, 5])
+def test_short_one_cycles(tmp_path, steps):
+    adding.main([*ADDING, "--runs", str(tmp_path), "--name", "run", "--steps", str(steps)])
+    assert [float(row["step"]) for row in rows(tmp_path / "run")][-1] == steps
+
+
+def test_a_run_that_evaluates_at_every_step_can_be_stopped(tmp_path, monkeypatch):
+    monkeypatch.setattr(Interruption, "requested", property(lambda _: True, lambda *_: None))
+    with pytest.raises(SystemExit):
+        adding.main([*ADDING, "--runs", str(tmp_path), "--name", "run", "--evaluate-every", "1"])
+    assert len(rows(tmp_path / "run")) == 1
+
+
+def test_batches_larger_than_the_samples_that_norms_are_estimated_from(monkeypatch):
+    monkeypatch.setattr(evaluation, "NORM_SAMPLES", 10)
+    norm = torch.nn.BatchNorm1d(3)
+    data = torch.utils.data.TensorDataset(torch.randn(40, 3) + 5, torch.zeros(40))
+    evaluation.estimate_norms(norm, data, adding.PRESETS["default"], torch.device("cpu"))
+    assert (norm.running_mean > 4).all() and norm.num_batches_tracked == 1
 
 
 def test_the_plateau_schedule_ends_below_its_rate(tmp_path):

@@ -42,6 +42,8 @@ class PlainIndRNN(_Layers):
     def __init__(
         self, input_size: int, hidden_size: int, num_layers: int, dropout: float = 0.0, **options: Any
     ) -> None:
+        if num_layers < 1:
+            raise ValueError(f"num_layers is {num_layers}, expected at least 1")
         sizes = [input_size] + [hidden_size] * (num_layers - 1)
         layers = (
             ProjectedBlock(size, hidden_size, dropout, number == num_layers, **options)

@@ -8,6 +8,10 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 def valid_steps(x: Tensor, lengths: Tensor, batch_first: bool) -> Tensor:
     """Marks the steps within each row's length: bool, (T, B), or (B, T) with `batch_first`, like the sequence x."""
+    if lengths.shape != x.shape[:1] if batch_first else lengths.shape != x.shape[1:2]:
+        raise ValueError(
+            f"lengths has shape {tuple(lengths.shape)}, expected one number for each row of {tuple(x.shape)}"
+        )
     steps = torch.arange(x.shape[1 if batch_first else 0], device=x.device)
     lengths = lengths.to(x.device)
     return steps < lengths[:, None] if batch_first else steps[:, None] < lengths
@@ -72,6 +76,7 @@ class StepBatchNorm(_BatchNorm):
         self.max_steps, self.batch_first = max_steps, batch_first
         self.running_mean = torch.zeros(max_steps, num_features)
         self.running_var = torch.ones(max_steps, num_features)
+        self.num_batches_tracked = torch.zeros(max_steps, dtype=torch.long)
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
         rows = 0 if self.batch_first else 1
@@ -79,8 +84,8 @@ class StepBatchNorm(_BatchNorm):
         if steps > self.max_steps:
             raise ValueError(f"x has {steps} steps, expected at most max_steps = {self.max_steps}")
         mean, variance = self.running_mean[:steps], self.running_var[:steps]
+        x = zero_padding(x, lengths, self.batch_first)
         if self.training:
-            x = zero_padding(x, lengths, self.batch_first)
             valid = None if lengths is None else valid_steps(x, lengths, self.batch_first).unsqueeze(-1)
             mean, variance = self._measure(x.to(mean.dtype), valid, rows, mean, variance)
         mean, scale = mean.unsqueeze(rows), (variance + self.eps).rsqrt().unsqueeze(rows) * self.weight
@@ -98,8 +103,11 @@ class StepBatchNorm(_BatchNorm):
         enough = count > 1
         used = torch.where(enough, mean, running_mean), torch.where(enough, variance, running_variance)
         with torch.no_grad():
-            self.num_batches_tracked += 1
-            pull = enough * (1 / self.num_batches_tracked if self.momentum is None else x.new_tensor(self.momentum))
+            tracked = self.num_batches_tracked[: len(running_mean)]
+            tracked += enough.flatten().long()
+            pull = enough * (
+                1 / tracked.clamp(min=1).unsqueeze(1) if self.momentum is None else x.new_tensor(self.momentum)
+            )
             running_mean.lerp_(mean, pull.to(x.dtype))
             running_variance.lerp_(variance * count / (count - 1).clamp(min=1), pull.to(x.dtype))
         return used

@@ -6,21 +6,26 @@
     parents.npy         (P,) the parent of each joint of one person, the root its own; J is a multiple of P, and persons
                         come one after the other, those who are absent as zeros
     name.npy            (N,) text: what each clip is called
+    classes.txt         if the classes have names: one a line
     SPLIT_train.npy     (n,) which clips are for training in a split of that name, e.g. cross_subject
     SPLIT_test.npy      (m,) which are for the test
 
 None of them holds pickles.
 """
 
+import json
+import os
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
-from ..config import TaskError
+from ..config import TaskError, first_line
+
+MOST_CLASSES = 1000
 
 
 @dataclass(frozen=True)
@@ -48,18 +53,27 @@ def write(
     parents: Sequence[int],
     splits: Mapping[str, tuple[Sequence[int], Sequence[int]]],
     pad: Literal["zero", "last", "repeat"] = "zero",
+    classes: Sequence[str] = (),
+    made_by: Mapping[str, Any] | None = None,
 ) -> None:
     """Writes a set whole or not at all, clip by clip, each (frames, J, 3); `shape` is (N, T, J).
 
-    `pad`: what follows a clip's end: zeros, its last frame, or the clip again.
+    `pad`: what follows a clip's end: zeros, its last frame, or the clip again. `made_by`: settings, for made_by.json.
     """
     if folder.exists():
         raise TaskError(f"{folder} exists; remove it, or choose another folder")
     draft = folder.with_name(f".{folder.name}.tmp")
-    shutil.rmtree(draft, ignore_errors=True)
-    draft.mkdir(parents=True)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        draft.mkdir()
+    except FileExistsError:
+        raise TaskError(
+            f"{folder} is being written, or that was killed: remove {draft} if nothing writes there"
+        ) from None
     try:
         data = np.lib.format.open_memmap(draft / "data.npy", "w+", np.dtype(dtype), (*shape, 3))
+        with open(draft / "data.npy", "r+b") as file:  # a full disk is said here, and not by a signal
+            os.posix_fallocate(file.fileno(), 0, os.fstat(file.fileno()).st_size)
         length = np.zeros(shape[0], np.int32)
         for number, clip in enumerate(clips):
             data[number, : len(clip)] = clip
@@ -80,6 +94,10 @@ def write(
             small |= {f"{split}_train": np.asarray(training, np.int64), f"{split}_test": np.asarray(test, np.int64)}
         for key, values in small.items():
             np.save(draft / f"{key}.npy", values, allow_pickle=False)
+        if classes:
+            (draft / "classes.txt").write_text("".join(f"{name}\n" for name in classes))
+        if made_by is not None:
+            (draft / "made_by.json").write_text(json.dumps(made_by, indent=2, default=str) + "\n")
         draft.rename(folder)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
@@ -88,11 +106,14 @@ def write(
 def load(path: Path, mapped: bool = False) -> np.ndarray:
     """An array of numbers or text from an .npy file."""
     try:
-        return np.load(path, mmap_mode="r" if mapped else None, allow_pickle=False)
+        if mapped:
+            return np.lib.format.open_memmap(path, "r")
+        with open(path, "rb") as file:
+            return np.lib.format.read_array(file, allow_pickle=False)
     except FileNotFoundError:
         raise TaskError(f"there is no {path}; tasks/skeleton_action/arrays.py says what a set holds") from None
-    except (ValueError, EOFError, OSError) as error:
-        raise TaskError(f"{path} is not an array of numbers: {error}") from None
+    except (ValueError, EOFError, OSError, MemoryError, OverflowError) as error:
+        raise TaskError(f"{path} is not an array of numbers: {first_line(error)}") from None
 
 
 def read_set(folder: Path) -> SkeletonSet:
@@ -106,8 +127,8 @@ def read_set(folder: Path) -> SkeletonSet:
         if values.shape != data.shape[:1]:
             raise TaskError(f"{folder / key}.npy has shape {values.shape}, expected {data.shape[:1]} as data.npy")
     check_range(folder / "length.npy", small["length"], 1, data.shape[1])
-    check_range(folder / "label.npy", small["label"], 0, len(data) - 1)
-    check_range(folder / "parents.npy", parents, 0, len(parents) - 1)
+    check_range(folder / "label.npy", small["label"], 0, MOST_CLASSES - 1)
+    check_range(folder / "parents.npy", parents, 0, parents.size - 1)
     if data.shape[2] % len(parents):
         raise TaskError(
             f"{folder} has {data.shape[2]} joints, expected a multiple of the {len(parents)} of parents.npy"

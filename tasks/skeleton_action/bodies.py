@@ -34,10 +34,12 @@ def by_id(clip: Mapping[str, np.ndarray], drop_ghosts: bool) -> list[Track]:
     tracks: dict[int, Track] = {}
     for frame, body, position in zip(clip["frame"].tolist(), clip["body_id"].tolist(), clip["position"], strict=True):
         tracks.setdefault(body, {}).setdefault(frame, position)
-    pieces = [piece for track in tracks.values() for piece in split_at_jumps(track)]
-    if drop_ghosts and len(pieces) > 1:
-        pieces = [piece for piece in pieces if not is_ghost(piece)] or [max(pieces, key=len)]
-    return sorted(join(pieces), key=motion, reverse=True)
+    found = list(tracks.values())
+    if drop_ghosts and len(found) > 1:
+        found = [track for track in found if not is_ghost(track)] or [max(found, key=len)]
+    if len(found) == 1:  # nobody with whom an id could have been exchanged
+        return [found[0], {}]
+    return sorted(join(piece for track in found for piece in split_at_jumps(track)), key=motion, reverse=True)
 
 
 def split_at_jumps(track: Track) -> list[Track]:
@@ -64,14 +66,14 @@ def join(pieces: Iterable[Track]) -> list[Track]:
 
 
 def gap(person: Track, piece: Track) -> float:
-    """How far the spine would jump where a piece begins or ends; JUMP for a person who has no frames yet."""
+    """How far the spine would go in a frame where a piece begins or ends; JUMP for a person who has no frames yet."""
     if not person:
         return JUMP
     frames, first, last = np.array(list(person)), min(piece), max(piece)
     before, after = frames[frames < first], frames[frames > last]
-    jumps = [np.linalg.norm(person[int(before.max())][SPINE_MID] - piece[first][SPINE_MID])] if len(before) else []
-    jumps += [np.linalg.norm(person[int(after.min())][SPINE_MID] - piece[last][SPINE_MID])] if len(after) else []
-    return float(min(jumps))
+    ends = [(int(before.max()), first)] if len(before) else []
+    ends += [(int(after.min()), last)] if len(after) else []
+    return min(float(np.linalg.norm(person[a][SPINE_MID] - piece[b][SPINE_MID])) / abs(a - b) for a, b in ends)
 
 
 def motion(track: Track) -> float:

@@ -9,7 +9,7 @@ What DST holds is said in tasks/skeleton_action/arrays.py: 56,880 clips take 5 G
 
 import argparse
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -52,6 +52,7 @@ class Config:
     dtype: Literal["float16", "float32"] = "float16"
 
 
+MOST_FRAMES = 100_000
 NOWHERE: dict[str, Any] = {"src": tyro.MISSING, "dst": tyro.MISSING}
 PRESETS = {
     "tracked": Config(**NOWHERE),
@@ -124,7 +125,7 @@ def chosen_clips(config: Config) -> dict[str, ntu.ClipName]:
     for count, why in (
         (len(stems) - len(named), "are not named like S001C002P005R002A008"),
         (len(named) - len(clips), f"are not of {config.dataset}"),
-        (len(clips) - len(kept), "are in the list of missing skeletons"),
+        (len(clips) - len(kept), f"are in the list of {len(missing)} missing skeletons"),
     ):
         if count:
             print(f"{count} of {len(stems)} clips {why}")
@@ -141,11 +142,13 @@ def split_clips(clips: Sequence[ntu.ClipName], dataset: str) -> dict[str, tuple[
     for split, is_training in ntu.BENCHMARKS[dataset].splits.items():
         training = [number for number, name in enumerate(clips) if is_training(name)]
         test = [number for number, name in enumerate(clips) if not is_training(name)]
-        splits[split] = training, test
+        if training and test:
+            splits[split] = training, test
         whole, without_missing = ntu.BENCHMARKS[dataset].counts[split]
         count = len(training), len(test)
         said = {whole: "the official counts", without_missing: "the official counts without missing skeletons"}
-        other = "official: {} / {}, without missing skeletons {} / {}".format(*whole, *without_missing)
+        other = "not the whole data set, which has {} / {}, without missing skeletons {} / {}"
+        other = other.format(*whole, *without_missing) if training and test else "so there is no such split"
         print(f"{split}: {count[0]} for training, {count[1]} for the test; {said.get(count, other)}")
     return splits
 
@@ -155,9 +158,10 @@ def all_persons(stems: Sequence[str], config: Config) -> Iterator[np.ndarray]:
         yield persons(read_arrays(config.src / f"{stem}.npz"), config)
 
 
-def npy2data(config: Config) -> None:
-    if config.frames < 1:
-        raise TaskError(f"--frames is {config.frames}, expected a number above 0")
+def npy2data(config: Config, classes: Sequence[str] = ()) -> None:
+    """Makes a set; `classes` are names for the actions, instead of A001, ..."""
+    if not 0 < config.frames <= MOST_FRAMES:
+        raise TaskError(f"--frames is {config.frames}, expected a number from 1 to {MOST_FRAMES}")
     clips = chosen_clips(config)
     splits = split_clips(list(clips.values()), config.dataset)
     arrays.write(
@@ -170,16 +174,19 @@ def npy2data(config: Config) -> None:
         ntu.PARENTS,
         splits,
         config.pad,
+        classes or [f"A{action:03d}" for action in range(1, ntu.BENCHMARKS[config.dataset].actions + 1)],
+        asdict(config),
     )
 
 
 def main(arguments: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="python -m tasks.skeleton_action.npy2data", add_help=False)
+    prog = "python -m tasks.skeleton_action.npy2data"
+    parser = argparse.ArgumentParser(prog=prog, add_help=False)
     parser.add_argument("--preset", choices=PRESETS, default="tracked")
     chosen, rest = parser.parse_known_args(arguments)
     guarded(
-        lambda: npy2data(tyro.cli(Config, args=rest, default=PRESETS[chosen.preset], description=__doc__)),
-        "",
+        lambda: npy2data(tyro.cli(Config, args=rest, default=PRESETS[chosen.preset], description=__doc__, prog=prog)),
+        prog,
     )
 
 

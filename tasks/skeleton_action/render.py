@@ -32,9 +32,9 @@ class Config:
     picture: Annotated[Path, tyro.conf.Positional]
     """The .gif file to write."""
     clip: str | None = None
-    """Of a set: the clip's name or number."""
+    """Of a set: the clip's name or number; the first if not given."""
     every: int = 2
-    """Draw each so manyth frame."""
+    """Draw one frame of so many."""
 
 
 def bodies(clip: Mapping[str, np.ndarray]) -> np.ndarray:
@@ -80,7 +80,7 @@ def animate(positions: np.ndarray, parents: Sequence[int], every: int) -> bytes:
     if not len(seen):
         raise TaskError("nobody is seen in this clip")
     low, high = seen.min((0, 1)), seen.max((0, 1))
-    figure = Figure(figsize=(6, 3.6), layout="constrained", dpi=80)
+    figure = Figure(figsize=(8, 4.4), layout="constrained", dpi=80)
     panels = figure.subplots(1, 2)
     drawn = []
     for axes, across, title in zip(panels, (0, 2), ("front", "side"), strict=True):
@@ -116,7 +116,8 @@ def render(config: Config) -> None:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    guarded(lambda: render(tyro.cli(Config, args=arguments, description=__doc__)), "")
+    prog = "python -m tasks.skeleton_action.render"
+    guarded(lambda: render(tyro.cli(Config, args=arguments, description=__doc__, prog=prog)), prog)
 
 
 if __name__ == "__main__":

@@ -8,14 +8,13 @@ from torch.utils.data import Dataset
 
 from .arrays import SkeletonSet
 
-SHORTEST, LONGEST, DEVIATION = 5, 40, 5.0  # frames, with random time
-
 
 def sampled_frames(length: int, size: int, rng: Generator) -> np.ndarray:
     """Which `size` frames of a clip of this length are taken; -1 stands for zeros.
 
     Twice as long or longer: one of each of `size` equal segments. Longer, but not twice: `size` in a row, from
-    anywhere. Not longer: all, begun up to a quarter of `size` late, so that the end may be lost.
+    anywhere. Not longer: from a random place on, among zeros, what fits: a place from 0 to below the zeros that there
+    will be, or a quarter of `size` if that is more; then the end, or the beginning, of the clip may be lost.
     """
     if length >= 2 * size:
         width = length // size
@@ -46,7 +45,7 @@ class SampledClips(Dataset):
     Args:
         chosen: numbers of the clips.
         size: S, the frames drawn.
-        random_time: S is from N(size, 5^2), within 5 to 40, the same for a batch.
+        random_time: S is from N(size, (size / 4)^2), within size / 4 to 2 size, the same for a batch.
         rotation: degrees by which a clip is turned at most.
     """
 
@@ -78,8 +77,8 @@ class SampledClips(Dataset):
         """The samples of a batch."""
         size = self.size
         if self.random_time:
-            drawn = default_rng((self.seed, self.epoch, *indices)).normal(self.size, DEVIATION)
-            size = int(np.clip(round(drawn), SHORTEST, LONGEST))
+            drawn = default_rng((self.seed, self.epoch, *indices)).normal(self.size, self.size / 4)
+            size = int(np.clip(round(drawn), max(1, self.size // 4), 2 * self.size))
         return [self._sample(index, size) for index in indices]
 
     def _sample(self, index: int, size: int) -> tuple[Tensor, int]:

@@ -86,7 +86,7 @@ def _whole(lines: list[bytes], row: int, what: str) -> int:
 
 
 def _body_id(lines: list[bytes], row: int) -> int:
-    word = lines[row].split(None, 1)[0]
+    word = next(iter(lines[row].split(None, 1)), b"")
     if not word.isdigit() or len(word) > 20 or int(word) >= 2**64:
         raise SkeletonError(row + 1, "damaged", f"the body id is {_shown(word)}, expected a whole number below 2**64")
     return int(word)
@@ -113,7 +113,7 @@ def _careful(line: bytes, row: int, columns: int, finite: int) -> list[float]:
         raise SkeletonError(row + 1, "fields", f"{len(words)} fields, expected {columns}")
     for word in words:
         try:
-            values.append(float(word))
+            values.append(float(word.replace(b"_", b"?")))  # Python takes 1_0 for a number
         except ValueError:
             raise SkeletonError(row + 1, "damaged", f"{_shown(word)} where a number is expected") from None
     if not np.isfinite(values[:finite]).all():

@@ -12,7 +12,8 @@ from torch.nn.functional import cross_entropy
 
 from indrnn_cupy import DenseIndRNN, PlainIndRNN, ResidualIndRNN, with_differences
 
-from ..config import TrainingConfig
+from ..config import TaskError, TrainingConfig
+from ..distributed import one_first
 from ..task import Task
 from . import arrays
 from .features import joint_line_distances
@@ -48,7 +49,7 @@ class Config(TrainingConfig):
     differences: bool = False
     """Add how each number changed since the frame before; in a dense network of every layer too."""
     random_time: bool = False
-    """Draw the number of frames too, from N(frames, 5^2), for each batch."""
+    """Draw the number of frames too, from N(frames, (frames / 4)^2), for each batch."""
     rotation: float = 0.0
     """Degrees by which a clip is turned at most, at random, about the vertical and the sideways axis."""
 
@@ -101,18 +102,19 @@ class SkeletonNetwork(nn.Module):
 
 
 def make_task(config: Config) -> Task:
-    folder = Path(config.data_dir) if config.data_dir else ensure(Path(config.synthetic_dir))
+    with one_first():
+        folder = Path(config.data_dir) if config.data_dir else ensure(Path(config.synthetic_dir))
     clips = arrays.read_set(folder)
     training, test = arrays.read_split(folder, config.split, len(clips.data))
     order = np.random.default_rng(config.seed).permutation(training)
     held = max(1, round(0.05 * len(order)))
-    classes = int(clips.label.max()) + 1
+    names = class_names(folder, int(clips.label.max()) + 1)
 
     def sampled(chosen: np.ndarray, votes: int) -> SampledClips:
         return SampledClips(clips, chosen, config.frames, config.seed, votes)
 
     return Task(
-        SkeletonNetwork(config, clips.data.shape[2], clips.parents, classes),
+        SkeletonNetwork(config, clips.data.shape[2], clips.parents, len(names)),
         SampledClips(
             clips,
             order[held:],
@@ -127,12 +129,16 @@ def make_task(config: Config) -> Task:
         score=lambda outputs, targets: (outputs.argmax(1) == targets).float(),
         metric="accuracy",
         better="max",
-        classes=class_names(folder, classes),
+        classes=names,
     )
 
 
 def class_names(folder: Path, classes: int) -> list[str]:
-    """The lines of classes.txt, if the set has one; else A001, A002, ..."""
+    """The lines of classes.txt, if the set has one; else 0, 1, ..."""
     path = folder / "classes.txt"
-    names = path.read_text().splitlines() if path.exists() else []
-    return names if len(names) == classes else [f"A{number:03d}" for number in range(1, classes + 1)]
+    if not path.exists():
+        return [str(number) for number in range(classes)]
+    names = path.read_text("utf-8", "replace").splitlines()
+    if len(names) < classes:
+        raise TaskError(f"{path} has {len(names)} lines, expected one for each of {classes} classes")
+    return names

@@ -10,6 +10,7 @@ import csv
 import io
 import os
 import zipfile
+import zlib
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -71,28 +72,37 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
         count, frames = len(clip["frame"]), int(clip["frames"])
         if clip["position"].shape != (count, JOINTS, 3) or clip["body_id"].shape != (count,):
             raise ValueError("shapes that do not fit each other")
-        if not count or clip["frame"].min() < 0 or clip["frame"].max() >= frames:
+        if not count or clip["frame"].min() < 0 or clip["frame"].max() >= frames or frames > 10**6:
             raise ValueError("frames that it does not have")
-    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+        if clip["frame"].dtype.kind not in "iu" or not np.isfinite(clip["position"]).all():
+            raise ValueError("numbers that cannot be")
+    except (
+        *(OSError, ValueError, KeyError, TypeError, EOFError, OverflowError, MemoryError),
+        *(zipfile.BadZipFile, zlib.error),
+    ) as error:
         raise TaskError(f"{path} is not a clip that txt2npy wrote: {first_line(error)}") from None
     return clip
 
 
 def convert(path: Path, dst: Path, all_fields: bool) -> Skipped | None:
     """Reads one file; gives what hindered it."""
+    result = dst / f"{path.stem}.npz"
     try:
+        if not path.is_file():
+            raise OSError("not a regular file")
         skeleton = parse(path.read_bytes())
         if not len(skeleton.frame):
             raise SkeletonError(1, "no body", f"no body in any of {skeleton.frames} frames")
         if np.abs(skeleton.joints[:, :, :3]).max() > 1000:
             raise SkeletonError(1, "not finite", "a joint is farther away than 1000 m")
-    except SkeletonError as error:
-        return Skipped(str(path), error.line, error.kind, error.reason)
-    except OSError as error:
+    except (SkeletonError, OSError) as error:
+        result.unlink(missing_ok=True)  # of what the text was before
+        if isinstance(error, SkeletonError):
+            return Skipped(str(path), error.line, error.kind, error.reason)
         return Skipped(str(path), 0, "unreadable", str(error))
     content = io.BytesIO()
     np.savez(content, **arrays(skeleton, all_fields))  # type: ignore[arg-type]
-    write_whole(dst / f"{path.stem}.npz", content.getvalue())
+    write_whole(result, content.getvalue())
     return None
 
 
@@ -109,10 +119,12 @@ def sources(src: Path) -> list[Path]:
     return found
 
 
-def is_done(path: Path, dst: Path) -> bool:
-    """Whether an array is there that is not older than the text."""
-    result = dst / f"{path.stem}.npz"
-    return result.exists() and result.stat().st_mtime >= path.stat().st_mtime
+def is_done(path: Path, config: Config) -> bool:
+    """Whether an array is there that is not older than the text, with all that is wanted."""
+    result = config.dst / f"{path.stem}.npz"
+    if not result.exists() or not path.exists() or result.stat().st_mtime < path.stat().st_mtime:
+        return False
+    return not config.all_fields or (zipfile.is_zipfile(result) and "joints.npy" in zipfile.ZipFile(result).namelist())
 
 
 def txt2npy(config: Config) -> None:
@@ -121,12 +133,12 @@ def txt2npy(config: Config) -> None:
         raise TaskError(f"--workers is {config.workers}, expected a number above 0")
     found = sources(config.src)
     config.dst.mkdir(parents=True, exist_ok=True)
-    left = [path for path in found if not is_done(path, config.dst)]
+    left = [path for path in found if not is_done(path, config)]
     skipped = [one for one in tqdm(_convert_all(left, config), total=len(left), unit="file") if one]
     table = io.StringIO()
     writer = csv.writer(table, lineterminator="\n")
     writer.writerows([Skipped._fields, *skipped])
-    write_whole(config.dst / REPORT, table.getvalue().encode())
+    write_whole(config.dst / REPORT, table.getvalue().encode(errors="surrogateescape"))
     kinds = "".join(f", {count} {kind}" for kind, count in Counter(one.kind for one in skipped).most_common())
     print(
         f"{len(left) - len(skipped)} read, {len(found) - len(left)} there already, {len(skipped)} skipped"
@@ -148,7 +160,8 @@ def _convert_all(paths: list[Path], config: Config) -> Iterator[Skipped | None]:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    guarded(lambda: txt2npy(tyro.cli(Config, args=arguments, description=__doc__)), "")
+    prog = "python -m tasks.skeleton_action.txt2npy"
+    guarded(lambda: txt2npy(tyro.cli(Config, args=arguments, description=__doc__, prog=prog)), prog)
 
 
 if __name__ == "__main__":
