@@ -117,11 +117,11 @@ def _backward(
         launch(BACKWARD, defines, steps, (*tensors, grad_x[block.part], *sums, *before))
         grads = before
     grad_weights = [
-        like(sum_rows(rows.reshape(B, -1) if rows is sums[0] else rows.transpose(0, 1).reshape(B, -1)), w.dtype)
-        for rows, w in zip(sums, (weight, hidden_weights, cell_weights), strict=True)
+        like(sum_rows(part.movedim(-2, 0).flatten(1)).view(w.shape), w.dtype)
+        for part, w in zip(sums, (weight, hidden_weights, cell_weights), strict=True)
     ]
     grad_states = [y.new_empty(0) if s is None else g.to(s.dtype) for g, s in zip(grads, (h0, c0), strict=True)]
-    return grad_x, *(g.view(w.shape) for g, w in zip(grad_weights, weights, strict=True)), *grad_states
+    return grad_x, *grad_weights, *grad_states
 
 
 class Block(NamedTuple):
