@@ -1,5 +1,6 @@
 """The recurrences as functions: checked, documented entry points."""
 
+import math
 import warnings
 from functools import cache
 
@@ -8,8 +9,11 @@ from torch import Tensor
 
 from . import reference
 from .ops.indrnn import indrnn as indrnn_op
+from .ops.irevrnn import irevrnn as irevrnn_op
 from .ops.sequence import TYPES
 from .runtime import CompilerMissingError, missing, overlay
+
+MOST_SUB_STEPS = 8  # of IRevRNN: what a GPU's registers hold
 
 
 def indrnn(
@@ -59,10 +63,7 @@ def indrnn(
     _check_like("weight", weight, (H,), x)
     if h0 is not None:
         _check_like("h0", h0, (B, H), x)
-    if lengths is not None:
-        lengths = _check_lengths(lengths, x, batch_first)
-    if resets is not None:
-        _check_resets(resets, x)
+    lengths = _check_steps(x, lengths, resets, batch_first)
     if not _compiled(x.device):
         return reference.indrnn(
             x,
@@ -80,10 +81,111 @@ def indrnn(
     return y.transpose(0, 1) if batch_first else y, h_n
 
 
-def check_activation(name: str) -> None:
+def irevrnn(
+    x: Tensor,
+    weight: Tensor,
+    hidden_weights: Tensor,
+    cell_weights: Tensor,
+    h0: Tensor | None = None,
+    c0: Tensor | None = None,
+    *,
+    activation: str = "relu",
+    inner_activation: str = "tanh",
+    lengths: Tensor | None = None,
+    resets: Tensor | None = None,
+    reverse: bool = False,
+    batch_first: bool = False,
+    memory: str = "recompute",
+    every: int | None = None,
+) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+    r"""Reversible independently recurrent network, the recurrence alone: IndRNN with a second state c, which is coupled
+    to h by R reversible sub-steps in each step:
+
+    .. math::
+        h^0 = u \odot h_{t-1},\quad c^0 = c_{t-1};\quad
+        c^{i+1} = c^i + a_i \odot \phi(h^i),\quad h^{i+1} = h^i + b_i \odot \phi(c^{i+1}),\quad i = 0, \dots, R - 1;\\
+        h_t = \sigma(x_t + h^R),\quad c_t = c^R
+
+    With a = b = 0 it is :func:`indrnn`. Where :math:`a_i b_i \le 0` the sub-steps rotate (h, c), and cannot grow it.
+
+    Args:
+        weight: recurrent weight u, `(H,)`.
+        hidden_weights, cell_weights: a and b, `(R, H)`.
+        h0, c0: initial states, `(B, H)`; zeros if not given. With c0 = 0 and b = 0 no gradient reaches a.
+        activation: sigma, as in :func:`indrnn`.
+        inner_activation: phi, one of the same.
+        memory: what is kept for backward beside y: "recompute", c before every so manyth step, from which backward
+            works out the others; or "store", every c.
+        every: of "recompute", the steps from one c that is kept to the next; about the root of T if not given.
+        x, lengths, resets, reverse, batch_first: as in :func:`indrnn`.
+
+    Returns:
+        `y`, every h, in the shape, type and layout of `x`, and the last states `(h_n, c_n)`, `(B, H)` each.
+
+    Gradients flow to `x`, the weights and the initial states, once. Nothing is divided by u, which may be 0.
+
+    Raises:
+        TypeError, ValueError, KernelError: as :func:`indrnn`.
+
+    Reference: github.com/shaofei-liu/irevrnn.
+    """
+    check_activation(activation)
+    check_activation(inner_activation, "inner_activation")
+    B, H = _check_sequence("x", x, batch_first)
+    _check_like("weight", weight, (H,), x)
+    R = len(hidden_weights) if isinstance(hidden_weights, Tensor) and hidden_weights.dim() else 0
+    if not 1 <= R <= MOST_SUB_STEPS:
+        raise ValueError(f"hidden_weights has {R} sub-steps, expected 1 to {MOST_SUB_STEPS}: (R, H)")
+    for name, tensor in (("hidden_weights", hidden_weights), ("cell_weights", cell_weights)):
+        _check_like(name, tensor, (R, H), x)
+    for name, state in (("h0", h0), ("c0", c0)):
+        if state is not None:
+            _check_like(name, state, (B, H), x)
+    lengths = _check_steps(x, lengths, resets, batch_first)
+    T = x.shape[1 if batch_first else 0]
+    step = kept_every(memory, every, T)
+    if not _compiled(x.device):
+        return reference.irevrnn(
+            x,
+            weight,
+            hidden_weights,
+            cell_weights,
+            h0,
+            c0,
+            activation=activation,
+            inner_activation=inner_activation,
+            lengths=lengths,
+            resets=resets,
+            reverse=reverse,
+            batch_first=batch_first,
+        )
+    if batch_first:
+        x, resets = x.transpose(0, 1), None if resets is None else resets.transpose(0, 1)
+    tensors = (x, weight, hidden_weights, cell_weights, h0, c0, lengths, resets)
+    y, h_n, c_n = irevrnn_op(*tensors, reverse, activation, inner_activation, step)
+    return y.transpose(0, 1) if batch_first else y, (h_n, c_n)
+
+
+def kept_every(memory: str, every: int | None, T: int) -> int:
+    """The steps from one c that is kept to the next."""
+    if memory not in ("recompute", "store"):
+        raise ValueError(f"memory is {memory!r}, expected 'recompute' or 'store'")
+    if every is not None and (memory != "recompute" or every < 1):
+        raise ValueError(f"every is {every}, expected a positive number, with memory='recompute'")
+    return 1 if memory == "store" else every or max(2, math.isqrt(T))
+
+
+def check_activation(name: str, argument: str = "activation") -> None:
     """Raises ValueError unless there is an activation of this name."""
     if not isinstance(name, str) or name not in reference.ACTIVATIONS:
-        raise ValueError(f"activation is {name!r}, expected one of {', '.join(reference.ACTIVATIONS)}")
+        raise ValueError(f"{argument} is {name!r}, expected one of {', '.join(reference.ACTIVATIONS)}")
+
+
+def _check_steps(x: Tensor, lengths: Tensor | None, resets: Tensor | None, batch_first: bool) -> Tensor | None:
+    """The lengths as int64 on the device of x."""
+    if resets is not None:
+        _check_resets(resets, x)
+    return None if lengths is None else _check_lengths(lengths, x, batch_first)
 
 
 def _check_sequence(name: str, x: Tensor, batch_first: bool) -> tuple[int, int]:

@@ -1,6 +1,6 @@
 """Every recurrence in plain PyTorch: what the kernels are held to, with the signatures of `functional`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -27,35 +27,69 @@ def indrnn(
 ) -> tuple[Tensor, Tensor]:
     """h_t = activation(x_t + weight * h_{t-1}); see `functional.indrnn`."""
 
-    def cell(x_t: Tensor, h: Tensor) -> Tensor:
-        return ACTIVATIONS[activation](torch.addcmul(x_t, weight.to(h.dtype), h))
+    def cell(x_t: Tensor, h: Tensor) -> tuple[Tensor, ...]:
+        return (ACTIVATIONS[activation](torch.addcmul(x_t, weight.to(h.dtype), h)),)
 
-    return _run(cell, x, h0, lengths, resets, reverse, batch_first)
+    y, (h_n,) = _run(cell, x, (h0,), lengths, resets, reverse, batch_first)
+    return y, h_n
+
+
+def irevrnn(
+    x: Tensor,
+    weight: Tensor,
+    hidden_weights: Tensor,
+    cell_weights: Tensor,
+    h0: Tensor | None = None,
+    c0: Tensor | None = None,
+    *,
+    activation: str = "relu",
+    inner_activation: str = "tanh",
+    lengths: Tensor | None = None,
+    resets: Tensor | None = None,
+    reverse: bool = False,
+    batch_first: bool = False,
+) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+    """h_t = activation(x_t + h), with (h, c_t) from (weight * h_{t-1}, c_{t-1}) by sub-steps
+    c += a_i * inner(h), h += b_i * inner(c); see `functional.irevrnn`."""
+    phi = ACTIVATIONS[inner_activation]
+
+    def cell(x_t: Tensor, h: Tensor, c: Tensor) -> tuple[Tensor, ...]:
+        u, a, b = (w.to(h.dtype) for w in (weight, hidden_weights, cell_weights))
+        inner = u * h
+        for a_i, b_i in zip(a, b, strict=True):
+            c = c + a_i * phi(inner)
+            inner = inner + b_i * phi(c)
+        return ACTIVATIONS[activation](x_t + inner), c
+
+    y, (h_n, c_n) = _run(cell, x, (h0, c0), lengths, resets, reverse, batch_first)
+    return y, (h_n, c_n)
 
 
 def _run(
-    cell: Callable[[Tensor, Tensor], Tensor],
+    cell: Callable[..., tuple[Tensor, ...]],
     x: Tensor,
-    h: Tensor | None,
+    initial: Sequence[Tensor | None],
     lengths: Tensor | None,
     resets: Tensor | None,
     reverse: bool,
     batch_first: bool,
-) -> tuple[Tensor, Tensor]:
-    """Every state of a cell, and the last one; 16-bit input is worked on in float32."""
+) -> tuple[Tensor, tuple[Tensor, ...]]:
+    """The first state of a cell after each step, and the last of every state; 16-bit input is worked on in float32."""
     dtype = x.dtype
     x = (x.transpose(0, 1) if batch_first else x).to(torch.promote_types(dtype, torch.float32))
-    h = x.new_zeros(x.shape[1:]) if h is None else h.to(x.dtype)
-    inputs, outputs = x.unbind(0), [torch.zeros_like(h)] * len(x)
+    states = tuple(x.new_zeros(x.shape[1:]) if s is None else s.to(x.dtype) for s in initial)
+    inputs, outputs = x.unbind(0), [torch.zeros_like(states[0])] * len(x)
     for t in reversed(range(len(x))) if reverse else range(len(x)):
-        before, valid = h, None if lengths is None else (t < lengths).unsqueeze(1)
+        before, valid = states, None if lengths is None else (t < lengths).unsqueeze(1)
         if resets is not None:
             marked = resets[:, t] if batch_first else resets[t]
-            before = before.masked_fill(marked.unsqueeze(1), 0)
+            before = tuple(s.masked_fill(marked.unsqueeze(1), 0) for s in before)
         if valid is None:
-            h = outputs[t] = cell(inputs[t], before)
+            states = cell(inputs[t], *before)
+            outputs[t] = states[0]
         else:
-            new = cell(torch.where(valid, inputs[t], 0), before)
-            h, outputs[t] = torch.where(valid, new, h), torch.where(valid, new, 0)
+            new = cell(torch.where(valid, inputs[t], 0), *before)
+            states = tuple(torch.where(valid, n, s) for n, s in zip(new, states, strict=True))
+            outputs[t] = torch.where(valid, new[0], 0)
     y = torch.stack(outputs).to(dtype) if outputs else x.to(dtype)
-    return y.transpose(0, 1) if batch_first else y, h.to(dtype)
+    return y.transpose(0, 1) if batch_first else y, tuple(s.to(dtype) for s in states)

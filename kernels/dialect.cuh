@@ -14,6 +14,7 @@
 #ifdef __CUDACC_RTC__
 
 #define INLINE __device__ __forceinline__
+#define INLINED
 #define UNROLL _Pragma("unroll") for
 #define COPY_BYTES memcpy
 
@@ -22,6 +23,7 @@
 #define __global__
 #define __shared__ static
 #define INLINE inline __attribute__((always_inline))
+#define INLINED __attribute__((always_inline))  // behind the parameters of a long lambda: else it is called, lane by lane
 #ifdef __clang__
 #define UNROLL _Pragma("unroll") for
 #define SIMD _Pragma("clang loop vectorize(enable)") for

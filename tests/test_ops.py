@@ -16,7 +16,7 @@ pytestmark = pytest.mark.usefixtures("device")
 @pytest.mark.parametrize("recurrence", RECURRENCES, ids=str)
 def test_gradcheck(recurrence, batch_first, initial_state):
     inputs = recurrence.make_inputs(4, 3, 5, torch.float64)
-    inputs = inputs if initial_state else inputs[:-1]
+    inputs = inputs if initial_state else inputs[: -recurrence.states]
     leaves = [t.transpose(0, 1) if t.dim() == 3 and batch_first else t for t in inputs]
     leaves = [t.clone(memory_format=torch.contiguous_format).requires_grad_() for t in leaves]
     assert torch.autograd.gradcheck(lambda *a: recurrence.function(*a, batch_first=batch_first), leaves)
@@ -46,8 +46,8 @@ def test_compiles_as_one_graph(recurrence, backend):
     torch._dynamo.reset()
 
     def model(x, *rest):
-        y, h = recurrence.function(2 * x, *rest)
-        return y.sin(), h
+        y, *states = recurrence.function(2 * x, *rest)
+        return y.sin(), *states
 
     compiled = torch.compile(model, fullgraph=True, backend=backend)
     for shape in [(4, 3, 5), (7, 2, 5)]:

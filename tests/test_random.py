@@ -43,7 +43,7 @@ def check(case):
     T, B, _ = case["shape"]
     recurrence = case["recurrence"]
     inputs = recurrence.make_inputs(*case["shape"], case["dtype"])
-    inputs = inputs if case["initial_state"] else inputs[:-1]
+    inputs = inputs if case["initial_state"] else inputs[: -recurrence.states]
     options = {
         "lengths": None if case["lengths"] is None else torch.tensor(case["lengths"], dtype=torch.int64),
         "resets": torch.rand(T, B) < 0.2 if case["resets"] else None,

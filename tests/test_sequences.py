@@ -56,11 +56,13 @@ def test_padding_is_neither_read_nor_reached(recurrence):
 def test_each_row_is_the_sequence_alone(recurrence):
     x, *rest = recurrence.make_inputs(9, 3, 20, torch.float32)
     lengths = torch.tensor([9, 4, 6])
-    y, h_n = recurrence.function(x, *rest, lengths=lengths, reverse=True)
+    y, *last = recurrence.function(x, *rest, lengths=lengths, reverse=True)
+    weights, states = rest[: -recurrence.states], rest[-recurrence.states :]
     for row, n in enumerate(lengths.tolist()):
-        alone = [t[row : row + 1] if t.shape[0] == 3 else t for t in rest]
-        y_row, h_row = recurrence.function(x[:n, row : row + 1].flip(0), *alone)
-        assert torch.equal(y[:n, row : row + 1], y_row.flip(0)) and torch.equal(h_n[row : row + 1], h_row)
+        alone = [state[row : row + 1] for state in states]
+        y_row, *last_row = recurrence.function(x[:n, row : row + 1].flip(0), *weights, *alone)
+        assert torch.equal(y[:n, row : row + 1], y_row.flip(0))
+        assert all(torch.equal(a[row : row + 1], b) for a, b in zip(last, last_row, strict=True))
 
 
 @pytest.mark.parametrize("recurrence", RECURRENCES, ids=str)
@@ -68,11 +70,11 @@ def test_reset_begins_a_new_sequence(recurrence):
     x, *rest = recurrence.make_inputs(10, 2, 20, torch.float32)
     resets = torch.zeros(10, 2, dtype=torch.bool)
     resets[4] = True
-    y, h_n = recurrence.function(x, *rest, resets=resets)
-    weights = rest[:-1]
-    first, _ = recurrence.function(x[:4], *rest)
-    second, last = recurrence.function(x[4:], *weights)
-    assert torch.equal(y, torch.cat([first, second])) and torch.equal(h_n, last)
+    y, *last = recurrence.function(x, *rest, resets=resets)
+    first, *_ = recurrence.function(x[:4], *rest)
+    second, *states = recurrence.function(x[4:], *rest[: -recurrence.states])
+    assert torch.equal(y, torch.cat([first, second]))
+    assert all(torch.equal(a, b) for a, b in zip(last, states, strict=True))
 
 
 @pytest.mark.parametrize("recurrence", RECURRENCES, ids=str)
@@ -80,9 +82,10 @@ def test_resets_with_batch_first(recurrence):
     inputs = recurrence.make_inputs(8, 4, 10, torch.float64)
     lengths, resets = steps(8, 4)
     swapped = tuple(t.transpose(0, 1).contiguous() if t.dim() == 3 else t for t in inputs)
-    y, h_n = recurrence.function(*inputs, lengths=lengths, resets=resets)
-    other = recurrence.function(*swapped, lengths=lengths, resets=resets.t().contiguous(), batch_first=True)
-    assert torch.equal(y, other[0].transpose(0, 1)) and torch.equal(h_n, other[1])
+    y, *states = recurrence.function(*inputs, lengths=lengths, resets=resets)
+    other, *others = recurrence.function(*swapped, lengths=lengths, resets=resets.t().contiguous(), batch_first=True)
+    assert torch.equal(y, other.transpose(0, 1))
+    assert all(torch.equal(a, b) for a, b in zip(states, others, strict=True))
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16], ids=str)

@@ -35,9 +35,11 @@ class Compiled(NamedTuple):
 
 
 def programs(recurrence: Recurrence, dtype: torch.dtype, resets: bool) -> Iterator[Program]:
-    """The plain kernels, and the three passes of chunks of time."""
+    """The plain kernels, and the three passes of chunks of time, if there are any."""
     chunked = gpu.layout(dtype, resets, True, recurrence.defines)
     yield Program(recurrence.kernels, gpu.layout(dtype, resets, False, recurrence.defines))
+    if not recurrence.summaries:
+        return
     yield Program(recurrence.kernels, chunked)
     yield Program(recurrence.summaries, chunked)
     for clamped in (0, 1):

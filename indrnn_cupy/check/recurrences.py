@@ -8,8 +8,10 @@ import torch
 from torch import Tensor
 
 from .. import functional, reference
-from ..ops import indrnn
+from ..ops import indrnn, irevrnn
 from ..ops.sequence import SequenceKernel
+
+SUB_STEPS = 3
 
 
 @dataclass(frozen=True)
@@ -20,15 +22,22 @@ class Recurrence:
     kernels: tuple[SequenceKernel, ...]  # in the order of their launches
     summaries: tuple[SequenceKernel, ...]  # of its chunks of time
     make_inputs: Callable[..., tuple[Tensor, ...]]  # (T, B, H, dtype): sequences, weights, states
+    states: int = 1  # among the inputs, at their end
 
     def __str__(self) -> str:
         return "-".join([self.name, *map(str, self.options.values())])
 
     def function(self, *inputs: Tensor, **options: Any) -> tuple[Tensor, ...]:
-        return getattr(functional, self.name)(*inputs, **self.options, **options)
+        return flat(getattr(functional, self.name)(*inputs, **self.options, **options))
 
     def reference(self, *inputs: Tensor, **options: Any) -> tuple[Tensor, ...]:
-        return getattr(reference, self.name)(*inputs, **self.options, **options)
+        return flat(getattr(reference, self.name)(*inputs, **self.options, **options))
+
+
+def flat(outputs: tuple[Any, ...]) -> tuple[Tensor, ...]:
+    """y and the states, of which there may be a tuple."""
+    y, states = outputs
+    return (y, states) if isinstance(states, Tensor) else (y, *states)
 
 
 def _indrnn_inputs(T: int, B: int, H: int, dtype: torch.dtype) -> tuple[Tensor, ...]:
@@ -43,6 +52,12 @@ def _whole_eighths(T: int, B: int, H: int, dtype: torch.dtype) -> tuple[Tensor, 
     return (8 * x).round() / 8, (1.5 * weight).round(), (8 * h0).round() / 8
 
 
+def _irevrnn_inputs(T: int, B: int, H: int, dtype: torch.dtype) -> tuple[Tensor, ...]:
+    x, weight, h0 = _indrnn_inputs(T, B, H, dtype)
+    a, b = torch.randn(SUB_STEPS, H, dtype=dtype) / 8, torch.rand(SUB_STEPS, H, dtype=dtype) / 8
+    return x, weight, a, -b * a.sign(), h0, torch.randn(B, H, dtype=dtype)  # what grows also grows in its rounding
+
+
 RECURRENCES = [
     Recurrence(
         "indrnn",
@@ -53,6 +68,17 @@ RECURRENCES = [
         _whole_eighths if activation == "hardtanh" else _indrnn_inputs,
     )
     for activation in reference.ACTIVATIONS
+] + [
+    Recurrence(
+        "irevrnn",
+        {"activation": activation, "inner_activation": inner},
+        irevrnn.cell(activation, inner, SUB_STEPS),
+        (irevrnn.FORWARD, irevrnn.CELLS, irevrnn.BACKWARD),
+        (),
+        _irevrnn_inputs,
+        states=2,
+    )
+    for activation, inner in (("relu", "tanh"), ("tanh", "sigmoid"))
 ]
 
 

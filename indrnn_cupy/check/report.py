@@ -132,7 +132,7 @@ def _run(recurrence: Recurrence, bytes_each: dict[str, float], faults: Faults) -
     for T, options in zip((STEPS, STEPS // 4), _options(STEPS // 4, BATCH), strict=True):
         inputs = recurrence.make_inputs(T, BATCH, HIDDEN, torch.float32)
         expected = with_gradients(recurrence.function, inputs, **options)
-        for chunk in (0, T // 4):
+        for chunk in (0, T // 4) if recurrence.summaries else (0,):
             with interpreted(chunk) as launches:
                 actual = with_gradients(recurrence.function, inputs, **options)
             for launch in launches:  # the plain kernels are counted without chunks, and all in the plain run

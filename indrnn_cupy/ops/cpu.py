@@ -10,7 +10,7 @@ from ..runtime import host
 from .sequence import SequenceKernel, Steps, Tensors, defines, numbers
 
 LANES = 64  # side by side: four or more SIMD registers, enough to hide the latency of one another
-TILE = 2048  # lanes: with the states of a backward pass this fills a first cache of 32 KiB
+TILE = 512
 STREAM_BYTES = 8 << 20  # outputs above this leave the cache before they are read again
 SMALL = 1 << 15  # elements below which a second thread costs more than it saves
 
