@@ -41,7 +41,7 @@ def autocast(precision: torch.dtype) -> torch.autocast:
 
 
 def measure(precision: torch.dtype, repeats: int) -> None:
-    network = indrnn_cupy.PlainIndRNN(1, H, LAYERS, dropout=0.1, bound=5 ** (1 / T))
+    network = indrnn_cupy.PlainNetwork(1, H, LAYERS, dropout=0.1, bound=5 ** (1 / T))
     layer = network.layers[1]
     assert isinstance(layer, ProjectedBlock)
     pixels, gradient = torch.rand(T, B, 1), torch.randn(T, B, H, dtype=precision)

@@ -134,8 +134,7 @@ def irevrnn(
     B, H = _check_sequence("x", x, batch_first)
     _check_like("weight", weight, (H,), x)
     R = len(hidden_weights) if isinstance(hidden_weights, Tensor) and hidden_weights.dim() else 0
-    if not 1 <= R <= MOST_SUB_STEPS:
-        raise ValueError(f"hidden_weights has {R} sub-steps, expected 1 to {MOST_SUB_STEPS}: (R, H)")
+    check_sub_steps("R of hidden_weights, (R, H),", R)
     for name, tensor in (("hidden_weights", hidden_weights), ("cell_weights", cell_weights)):
         _check_like(name, tensor, (R, H), x)
     for name, state in (("h0", h0), ("c0", c0)):
@@ -164,6 +163,12 @@ def irevrnn(
     tensors = (x, weight, hidden_weights, cell_weights, h0, c0, lengths, resets)
     y, h_n, c_n = irevrnn_op(*tensors, reverse, activation, inner_activation, step)
     return y.transpose(0, 1) if batch_first else y, (h_n, c_n)
+
+
+def check_sub_steps(name: str, R: int) -> None:
+    """Raises ValueError unless a kernel can run so many sub-steps of IRevRNN."""
+    if not 1 <= R <= MOST_SUB_STEPS:
+        raise ValueError(f"{name} is {R}, expected 1 to {MOST_SUB_STEPS} sub-steps")
 
 
 def kept_every(memory: str, every: int | None, T: int) -> int:

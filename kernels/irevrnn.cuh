@@ -4,6 +4,7 @@
 //
 // Set by -D: REV_LEN, R, at least 1; INNER, phi, one of activation.cuh.
 #pragma once
+#define STEPS_AHEAD 8
 #include "recurrence.cuh"
 
 // One number for each sub-step and lane.

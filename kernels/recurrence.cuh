@@ -67,13 +67,18 @@ INLINE void work(int lane, int width, const scalar* const* from, scalar* const* 
 
 #if THREADS > 1
 
+// The most steps that are loaded ahead. Their code is unrolled: where a step is long, a file sets fewer.
+#ifndef STEPS_AHEAD
+#define STEPS_AHEAD PREFETCH
+#endif
+
 // Two buffers: the loads of the next DEPTH steps are under way while the current ones are worked on. Pointers that step
 // along cost far fewer registers than an address worked out for each load.
 template <int I, int O, class Step>
 INLINE void walk_row(const Tile& tile, const Sequence<const scalar*>* in, const Sequence<scalar*>* out,
                      const Sequence<const bool*>& resets, Step& step,
                      int lane, long long row, long long unit, int width) {
-    constexpr int DEPTH = PREFETCH / I;
+    constexpr int DEPTH = PREFETCH / I < STEPS_AHEAD ? PREFETCH / I : STEPS_AHEAD;
     struct Buffer {
         scalar values[DEPTH][I][LANES];
         bool reset[DEPTH];

@@ -5,9 +5,9 @@ from typing import Any, Literal, Protocol
 
 from torch import nn
 
-from indrnn_cupy import DenseIndRNN, PlainIndRNN, ResidualIndRNN
+from indrnn_cupy import DenseNetwork, PlainNetwork, ResidualNetwork
 
-Body = PlainIndRNN | ResidualIndRNN | DenseIndRNN
+Body = PlainNetwork | ResidualNetwork | DenseNetwork
 
 
 class NetworkConfig(Protocol):
@@ -29,8 +29,8 @@ def make_body(config: NetworkConfig, input_size: int, steps: int, dense: Mapping
         "dropout": config.dropout,
     }
     if config.network == "dense":
-        return DenseIndRNN(input_size, config.hidden_size, **dense, **options)
-    kind = PlainIndRNN if config.network == "plain" else ResidualIndRNN
+        return DenseNetwork(input_size, config.hidden_size, **dense, **options)
+    kind = PlainNetwork if config.network == "plain" else ResidualNetwork
     return kind(input_size, config.hidden_size, config.num_layers, **options)
 
 

@@ -8,11 +8,11 @@ from torch import nn
 
 from benchmarks.network import kept
 from indrnn_cupy import (
-    DenseIndRNN,
-    IndRNNBlock,
+    DenseNetwork,
     IndRNNRecurrence,
-    PlainIndRNN,
-    ResidualIndRNN,
+    PlainNetwork,
+    RecurrentBlock,
+    ResidualNetwork,
     SequenceBatchNorm,
     SequenceDropout,
     StepBatchNorm,
@@ -24,10 +24,10 @@ from indrnn_cupy import (
 
 BOUND = 5 ** (1 / 784)
 NETWORKS = {
-    "plain": lambda **options: PlainIndRNN(3, 6, 3, **options),
-    "residual": lambda **options: ResidualIndRNN(3, 6, 2, **options),
-    "dense": lambda **options: DenseIndRNN(3, 2, (2, 1), 3, **options),
-    "differences": lambda **options: DenseIndRNN(3, 2, (2, 1), 3, differences=True, **options),
+    "plain": lambda **options: PlainNetwork(3, 6, 3, **options),
+    "residual": lambda **options: ResidualNetwork(3, 6, 2, **options),
+    "dense": lambda **options: DenseNetwork(3, 2, (2, 1), 3, **options),
+    "differences": lambda **options: DenseNetwork(3, 2, (2, 1), 3, differences=True, **options),
 }
 NORMS = {
     "batch": SequenceBatchNorm,
@@ -40,11 +40,11 @@ NORMS = {
 @pytest.mark.parametrize(
     ("network", "classes", "parameters"),
     [
-        (PlainIndRNN(1, 128, 6), 10, 86_410),
-        (PlainIndRNN(1, 128, 12), 10, 187_786),
-        (DenseIndRNN(1, 16), 10, 256_514),
-        (PlainIndRNN(150, 512, 6), 60, 1_430_588),
-        (DenseIndRNN(150, 48), 60, 2_314_428),
+        (PlainNetwork(1, 128, 6), 10, 86_410),
+        (PlainNetwork(1, 128, 12), 10, 187_786),
+        (DenseNetwork(1, 16), 10, 256_514),
+        (PlainNetwork(150, 512, 6), 60, 1_430_588),
+        (DenseNetwork(150, 48), 60, 2_314_428),
     ],
 )
 def test_parameters_are_as_many_as_published(network, classes, parameters):
@@ -146,7 +146,7 @@ def test_dropout_has_one_mask_for_all_steps(batch_first):
 
 
 def test_forms_of_the_bound():
-    network = PlainIndRNN(3, 6, 2, bound=0.8)
+    network = PlainNetwork(3, 6, 2, bound=0.8)
     with torch.no_grad():
         for recurrence in recurrences(network):
             recurrence.weight.copy_(torch.tensor([-1.1, -0.8, 0.0, 0.5, 0.8, 1.2]))
@@ -176,22 +176,22 @@ def test_memories_are_spread_evenly_in_their_logarithm():
 def test_a_plain_layer_keeps_two_tensors_for_backward():
     """Its recurrence's states, and its output, which is the next projection's input."""
     T, B, H, layers = 32, 4, 16, 4
-    network = PlainIndRNN(H, H, layers, dropout=0.1, bound=1.01)
+    network = PlainNetwork(H, H, layers, dropout=0.1, bound=1.01)
     x = torch.randn(T, B, H, requires_grad=True)
     assert kept(network, x, T * B * H) == 2 * layers
 
 
 def test_wrong_options_are_refused():
     with pytest.raises(ValueError, match="norm is 'group', expected 'batch', 'step', 'layer' or None"):
-        IndRNNBlock(3, norm="group")
+        RecurrentBlock(3, norm="group")
     with pytest.raises(ValueError, match="max_steps goes with norm='step'"):
-        IndRNNBlock(3, norm="step")
+        RecurrentBlock(3, norm="step")
     with pytest.raises(ValueError, match="clamp needs a bound"):
         IndRNNRecurrence(3, clamp=True)
     with pytest.raises(ValueError, match="p is 1"):
         SequenceDropout(1)
     with pytest.raises(TypeError, match="unexpected keyword"):
-        PlainIndRNN(3, 4, 2, bonud=1.0)
+        PlainNetwork(3, 4, 2, bonud=1.0)
 
 
 def test_step_norm_without_momentum_is_the_mean_of_the_steps_that_were_there():
@@ -215,4 +215,4 @@ def test_norms_refuse_lengths_of_other_rows_and_do_not_see_nan_in_padding(norm):
 
 def test_networks_without_layers_are_refused():
     with pytest.raises(ValueError, match="num_layers is 0, expected at least 1"):
-        PlainIndRNN(3, 4, 0)
+        PlainNetwork(3, 4, 0)

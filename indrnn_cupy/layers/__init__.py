@@ -1,18 +1,23 @@
 """The recurrences as torch.nn modules, and the networks made of them."""
 
-from .block import IndRNNBlock
+from .block import RecurrentBlock
 from .bounds import clamp_recurrent_, recurrences, recurrent_penalty, spread_memory_
-from .deep import DenseIndRNN, PlainIndRNN, ResidualIndRNN
+from .deep import DenseNetwork, PlainNetwork, ResidualNetwork
 from .indrnn import IndRNN, IndRNNRecurrence
+from .irevrnn import IRevRNN, IRevRNNRecurrence
 from .norm import SequenceBatchNorm, SequenceDropout, StepBatchNorm, with_differences
+from .reversible import ReversibleNetwork
 
 __all__ = [
-    "DenseIndRNN",
+    "DenseNetwork",
+    "IRevRNN",
+    "IRevRNNRecurrence",
     "IndRNN",
-    "IndRNNBlock",
     "IndRNNRecurrence",
-    "PlainIndRNN",
-    "ResidualIndRNN",
+    "PlainNetwork",
+    "RecurrentBlock",
+    "ResidualNetwork",
+    "ReversibleNetwork",
     "SequenceBatchNorm",
     "SequenceDropout",
     "StepBatchNorm",

@@ -1,10 +1,12 @@
-"""IndRNN -> norm -> dropout, the unit of which deep networks are made."""
+"""recurrence -> norm -> dropout, the unit of which deep networks are made."""
 
+from collections.abc import Callable
 from typing import Any, Literal
 
 from torch import Tensor, nn
 
-from .indrnn import IndRNNRecurrence, above_one
+from .bounds import of_last_layer
+from .indrnn import IndRNNRecurrence
 from .norm import SequenceBatchNorm, SequenceDropout, StepBatchNorm, with_differences, zero_padding
 
 
@@ -16,18 +18,19 @@ def projection(input_size: int, output_size: int) -> nn.Linear:
     return linear
 
 
-class IndRNNBlock(nn.Module):
-    """IndRNN -> norm -> dropout, the unit of which deep networks are made.
+class RecurrentBlock(nn.Module):
+    """recurrence -> norm -> dropout, the unit of which deep networks are made.
 
     Args:
         hidden_size: H, the number of units.
         dropout: one mask for all steps, as in :class:`SequenceDropout`.
         last: this is a network's last recurrence, which begins with a long memory if there is a bound above 1.
-        activation, bound, clamp: as in :class:`IndRNNRecurrence`.
+        recurrence: what makes the recurrence: :class:`IndRNNRecurrence`, :class:`IRevRNNRecurrence`.
         norm: "batch" for :class:`SequenceBatchNorm`, "step" for :class:`StepBatchNorm`, "layer" for
             `torch.nn.LayerNorm`, or None.
         norm_first: the norm comes before the recurrence.
         max_steps: of :class:`StepBatchNorm`.
+        options: of the recurrence.
 
     Shape: `forward(x, lengths=None)` with x `(T, B, H)` and lengths `(B,)` to the shape of x. Past a row's length
     outputs are 0 and nothing reaches a norm's statistics.
@@ -39,20 +42,18 @@ class IndRNNBlock(nn.Module):
         dropout: float = 0.0,
         last: bool = False,
         *,
-        activation: str = "relu",
-        bound: float | None = None,
-        clamp: bool = False,
+        recurrence: Callable[..., nn.Module] = IndRNNRecurrence,
         norm: Literal["batch", "step", "layer"] | None = "batch",
         norm_first: bool = False,
         max_steps: int | None = None,
+        **options: Any,
     ) -> None:
         super().__init__()
         if norm not in ("batch", "step", "layer", None):
             raise ValueError(f"norm is {norm!r}, expected 'batch', 'step', 'layer' or None")
         if (max_steps is not None) != (norm == "step"):
             raise ValueError(f"max_steps goes with norm='step', and they are {max_steps} and {norm!r}")
-        long_memory = last and above_one(bound)
-        self.recurrence = IndRNNRecurrence(hidden_size, activation, False, bound, long_memory, clamp)
+        self.recurrence = recurrence(hidden_size, **(of_last_layer(options) if last else options))
         self.norm: nn.Module | None = None
         if norm == "batch":
             self.norm = SequenceBatchNorm(hidden_size)
@@ -79,7 +80,7 @@ class IndRNNBlock(nn.Module):
 
 
 class ProjectedBlock(nn.Module):
-    """projection -> :class:`IndRNNBlock`: `(T, B, input_size)` to `(T, B, hidden_size)`, or twice it: `differences`."""
+    """projection -> block: `(T, B, input_size)` to `(T, B, hidden_size)`, or twice it with `differences`."""
 
     def __init__(
         self, input_size: int, hidden_size: int, *arguments: Any, differences: bool = False, **options: Any
@@ -87,7 +88,7 @@ class ProjectedBlock(nn.Module):
         super().__init__()
         self.differences = differences
         self.projection = projection(input_size, hidden_size)
-        self.block = IndRNNBlock(hidden_size, *arguments, **options)
+        self.block = RecurrentBlock(hidden_size, *arguments, **options)
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
         y = self.block(self.projection(x), lengths)

@@ -1,17 +1,78 @@
-"""Recurrent weights of a whole network: held within their bounds, and given memories to begin with."""
+"""Recurrent weights of one number a unit: held within their bounds, and given memories to begin with."""
 
 import math
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from .indrnn import IndRNNRecurrence
+from .. import functional as F
 
 
-def recurrences(network: nn.Module) -> Iterator[IndRNNRecurrence]:
-    """The IndRNN recurrences of a network, first to last."""
-    return (module for module in network.modules() if isinstance(module, IndRNNRecurrence))
+def above_one(bound: float | None) -> bool:
+    """Whether a recurrence of this bound can begin with a long memory."""
+    return bound is not None and bound > 1
+
+
+def of_last_layer(options: dict[str, Any]) -> dict[str, Any]:
+    """The options of a recurrence for a network's last layer, which begins with a long memory if its bound allows."""
+    return options | {"long_memory": True} if above_one(options.get("bound")) else options
+
+
+class BoundedRecurrence(nn.Module):
+    """A recurrence alone with a recurrent weight u, `(H,)`, and its bound; see :class:`IndRNNRecurrence`."""
+
+    def __init__(
+        self,
+        hidden_size: int,
+        activation: str = "relu",
+        batch_first: bool = False,
+        bound: float | None = None,
+        long_memory: bool = False,
+        clamp: bool = False,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        super().__init__()
+        F.check_activation(activation)
+        if bound is not None and not 0 < bound < math.inf:
+            raise ValueError(f"bound is {bound}, expected a positive number or None")
+        if long_memory and not above_one(bound):
+            raise ValueError(f"long_memory needs a bound above 1, and bound is {bound}; try 5 ** (1 / T)")
+        if clamp and bound is None:
+            raise ValueError("clamp needs a bound; try 5 ** (1 / T)")
+        self.hidden_size, self.activation, self.batch_first = hidden_size, activation, batch_first
+        self.bound, self.long_memory, self.clamp = bound, long_memory, clamp
+        self.weight = nn.Parameter(torch.empty(hidden_size, device=device, dtype=dtype))
+
+    def reset_parameters(self) -> None:
+        bound = 1.0 if self.bound is None else self.bound
+        nn.init.uniform_(self.weight, 1 / bound if self.long_memory else 0.0, bound)
+
+    def clamped_weight(self) -> Tensor:
+        """u as it is computed with."""
+        return self.weight.clamp(-self.bound, self.bound) if self.clamp and self.bound is not None else self.weight
+
+    @torch.no_grad()
+    def clamp_(self) -> None:
+        """Brings u back into [-bound, bound]."""
+        if self.bound is not None:
+            self.weight.clamp_(-self.bound, self.bound)
+
+    def step(self, x_t: Tensor, state: Any = None) -> tuple[Tensor, Any]:
+        """One step of a stream: x_t `(B, H)` and the state give the output, `(B, H)`, and the next state."""
+        time = 1 if self.batch_first else 0
+        y, state = self(x_t.unsqueeze(time), state)
+        return y.squeeze(time), state
+
+    def extra_repr(self) -> str:
+        return f"{self.hidden_size}, activation={self.activation!r}, batch_first={self.batch_first}, bound={self.bound}"
+
+
+def recurrences(network: nn.Module) -> Iterator[BoundedRecurrence]:
+    """The recurrences of a network that have such a weight, first to last."""
+    return (module for module in network.modules() if isinstance(module, BoundedRecurrence))
 
 
 def clamp_recurrent_(network: nn.Module) -> None:

@@ -1,4 +1,4 @@
-"""Deep IndRNN networks: plain, residual and dense."""
+"""Deep networks: plain, residual and dense. With IndRNN they are those of Li et al."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from .block import IndRNNBlock, ProjectedBlock, projection
+from .block import ProjectedBlock, RecurrentBlock, projection
 from .norm import with_differences, zero_padding
 
 
@@ -25,13 +25,14 @@ class _Layers(nn.Module):
         return x
 
 
-class PlainIndRNN(_Layers):
-    """`num_layers` times projection -> IndRNN -> norm -> dropout.
+class PlainNetwork(_Layers):
+    """`num_layers` times projection -> recurrence -> norm -> dropout.
 
     Args:
         input_size, hidden_size, num_layers: as in `torch.nn.RNN`.
         dropout: after each recurrence.
-        options: `activation`, `bound`, `clamp`, `norm`, `norm_first` and `max_steps` of :class:`IndRNNBlock`.
+        options: `recurrence`, IndRNN if not given, its options (`activation`, `bound`, `clamp`, ...), and `norm`,
+            `norm_first` and `max_steps` of :class:`RecurrentBlock`.
 
     Shape: `forward(x, lengths=None)` with x `(T, B, input_size)` and lengths `(B,)` to `(T, B, output_size)`.
 
@@ -52,11 +53,11 @@ class PlainIndRNN(_Layers):
         super().__init__(layers, hidden_size)
 
 
-class ResidualIndRNN(nn.Module):
+class ResidualNetwork(nn.Module):
     """Pre-activation residual network: a projection, `num_blocks` times x + f(x), and a last recurrence.
 
-    f is twice IndRNN -> norm -> dropout -> projection, so that there are `2 * num_blocks + 1` recurrences.
-    Arguments, shape and reference: as of :class:`PlainIndRNN`.
+    f is twice recurrence -> norm -> dropout -> projection, so that there are `2 * num_blocks + 1` recurrences.
+    Arguments, shape and reference: as of :class:`PlainNetwork`.
     """
 
     def __init__(
@@ -65,9 +66,9 @@ class ResidualIndRNN(nn.Module):
         super().__init__()
         self.output_size = hidden_size
         self.first = projection(input_size, hidden_size)
-        self.blocks = nn.ModuleList(IndRNNBlock(hidden_size, dropout, **options) for _ in range(2 * num_blocks))
+        self.blocks = nn.ModuleList(RecurrentBlock(hidden_size, dropout, **options) for _ in range(2 * num_blocks))
         self.projections = nn.ModuleList(projection(hidden_size, hidden_size) for _ in self.blocks)
-        self.last = IndRNNBlock(hidden_size, dropout, last=True, **options)
+        self.last = RecurrentBlock(hidden_size, dropout, last=True, **options)
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
         x = self.first(zero_padding(x, lengths))
@@ -92,12 +93,13 @@ class _DenseLayer(nn.Module):
         return torch.cat((x, self.growth(self.bottleneck(x, lengths), lengths)), -1)
 
 
-class DenseIndRNN(_Layers):
+class DenseNetwork(_Layers):
     """Densely connected network: each layer reads all that came before it in its block.
 
-    A first layer of `first_width * growth_rate` units; then `block_config[i]` dense layers, each projection -> IndRNN
-    of `4 * growth_rate` units (the bottleneck) -> projection -> IndRNN of `growth_rate`, whose output is appended to
-    its input; and a transition that halves the width after each block, the last of which has the long memory.
+    A first layer of `first_width * growth_rate` units; then `block_config[i]` dense layers, each projection ->
+    recurrence of `4 * growth_rate` units (the bottleneck) -> projection -> recurrence of `growth_rate`, whose output is
+    appended to its input; and a transition that halves the width after each block, the last of which has the long
+    memory.
 
     Args:
         input_size: as in `torch.nn.RNN`.
@@ -108,7 +110,7 @@ class DenseIndRNN(_Layers):
         bottleneck_dropout, transition_dropout: after bottlenecks and transitions.
         differences: beside the input and the output of each recurrence comes its change since the step before, so that
             every width is doubled.
-        options, shape and reference: as of :class:`PlainIndRNN`.
+        options, shape and reference: as of :class:`PlainNetwork`.
     """
 
     def __init__(

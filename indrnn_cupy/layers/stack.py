@@ -1,18 +1,38 @@
 """Layers of a projection and a recurrence, with the shapes of `torch.nn.RNN`: what every network here shares."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from operator import itemgetter
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
+from .bounds import of_last_layer
+
+State: TypeAlias = Tensor | tuple[Tensor, ...]  # h, or (h, c), of every layer and direction
+
+
+def each(function: Callable[[Tensor], Tensor], state: State | None) -> Any:
+    """The state with a function applied to every tensor of it."""
+    return None if state is None else function(state) if isinstance(state, Tensor) else tuple(map(function, state))
+
+
+def stacked(states: Sequence[State]) -> State:
+    """One state from those of the layers."""
+    if isinstance(states[0], Tensor):
+        return torch.stack(states)  # type: ignore[arg-type]  # all are of a kind
+    return tuple(map(torch.stack, zip(*states, strict=True)))
+
 
 class RecurrentStack(nn.Module):
     """`num_layers` times a `torch.nn.Linear` and a recurrence, in one or both directions.
 
-    `make_recurrence(last)` makes a recurrence, told whether it is in the last layer; it is called as
-    `recurrence(x, h0, lengths=, resets=, reverse=)` and gives `(y, h_n)`.
+    `recurrence(hidden_size, batch_first=, device=, dtype=, **options)` makes a recurrence, which is called as
+    `(x, state, lengths=, resets=, reverse=)` and gives `(y, state)`, a state being a tensor for each of `state_names`.
     """
+
+    state_names: tuple[str, ...] = ("h0",)
 
     def __init__(
         self,
@@ -23,9 +43,10 @@ class RecurrentStack(nn.Module):
         batch_first: bool,
         dropout: float,
         bidirectional: bool,
-        make_recurrence: Callable[[bool], nn.Module],
         device: torch.device | str | None,
         dtype: torch.dtype | None,
+        recurrence: Callable[..., nn.Module],
+        **options: Any,
     ) -> None:
         super().__init__()
         if num_layers < 1:
@@ -34,11 +55,14 @@ class RecurrentStack(nn.Module):
         self.batch_first, self.bidirectional = batch_first, bidirectional
         self.directions = 2 if bidirectional else 1
         self.projections, self.recurrences = nn.ModuleList(), nn.ModuleList()
+        options |= {"batch_first": batch_first, "device": device, "dtype": dtype}
         for layer in range(num_layers):
+            if layer == num_layers - 1:
+                options = of_last_layer(options)
             for _ in range(self.directions):
                 width = hidden_size * self.directions if layer else input_size
                 self.projections.append(nn.Linear(width, hidden_size, bias, device, dtype))
-                self.recurrences.append(make_recurrence(layer == num_layers - 1))
+                self.recurrences.append(recurrence(hidden_size, **options))
         self.dropout = nn.Dropout(dropout)
 
     def reset_parameters(self) -> None:
@@ -48,31 +72,30 @@ class RecurrentStack(nn.Module):
     def forward(
         self,
         x: Tensor | PackedSequence,
-        h0: Tensor | None = None,
+        state: State | None = None,
         *,
         lengths: Tensor | None = None,
         resets: Tensor | None = None,
-    ) -> tuple[Tensor | PackedSequence, Tensor]:
+    ) -> tuple[Tensor | PackedSequence, State]:
         if isinstance(x, PackedSequence):
             if lengths is not None or resets is not None:
                 raise ValueError("lengths and resets go with a padded tensor, and x is a PackedSequence")
-            return self._forward_packed(x, h0)
+            return self._forward_packed(x, state)
         if not isinstance(x, Tensor):
             raise TypeError(f"x is a {type(x).__name__}, expected a torch.Tensor or a PackedSequence")
         if x.dim() not in (2, 3) or x.shape[-1] != self.input_size:
             raise ValueError(f"x has shape {tuple(x.shape)}, expected 2 or 3 dimensions, the last of {self.input_size}")
         if x.dim() == 3:
-            return self._run(x, h0, lengths, resets)
-        if h0 is not None and h0.dim() != 2:
-            raise ValueError(f"h0 has shape {tuple(h0.shape)}, expected two dimensions, as x is without a batch")
+            return self._run(x, state, lengths, resets)
         batch = 0 if self.batch_first else 1
-        y, h_n = self._run(x.unsqueeze(batch), None if h0 is None else h0.unsqueeze(1), lengths, resets)
-        return y.squeeze(batch), h_n.squeeze(1)
+        self._check_state(state, (len(self.recurrences), self.hidden_size))
+        y, state = self._run(x.unsqueeze(batch), each(lambda s: s.unsqueeze(1), state), lengths, resets)
+        return y.squeeze(batch), each(lambda s: s.squeeze(1), state)
 
-    def step(self, x_t: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def step(self, x_t: Tensor, state: State | None = None) -> tuple[Tensor, State]:
         """One step of a stream: x_t `(B, input_size)` and the state give y_t `(B, hidden_size)` and the next state.
 
-        The state is the `h_n` of a run, so that a run may be continued by steps and the other way round.
+        The state is what a run gives, so that a run may be continued by steps and the other way round.
         """
         if self.bidirectional:
             raise ValueError("a bidirectional network needs the whole sequence; call it, or make it with one direction")
@@ -80,23 +103,34 @@ class RecurrentStack(nn.Module):
         y, state = self._run(x_t.unsqueeze(time), state, None, None)
         return y.squeeze(time), state
 
-    def _forward_packed(self, packed: PackedSequence, h0: Tensor | None) -> tuple[PackedSequence, Tensor]:
+    def _forward_packed(self, packed: PackedSequence, state: State | None) -> tuple[PackedSequence, State]:
         # Padded in the order of the packed batch, longest first; states come and go in the caller's order.
         x, lengths = pad_packed_sequence(packed._replace(sorted_indices=None, unsorted_indices=None), self.batch_first)
-        if h0 is not None and packed.sorted_indices is not None:
-            h0 = h0.index_select(1, packed.sorted_indices)
-        y, h_n = self._run(x, h0, lengths, None)
+        self._check_state(state, (len(self.recurrences), len(lengths), self.hidden_size))
+        if (order := packed.sorted_indices) is not None:
+            state = each(lambda s: s.index_select(1, order), state)
+        y, state = self._run(x, state, lengths, None)
         data = pack_padded_sequence(y, lengths, self.batch_first).data
-        if packed.unsorted_indices is not None:
-            h_n = h_n.index_select(1, packed.unsorted_indices)
-        return packed._replace(data=data), h_n
+        if (back := packed.unsorted_indices) is not None:
+            state = each(lambda s: s.index_select(1, back), state)
+        return packed._replace(data=data), state
+
+    def _check_state(self, state: State | None, shape: tuple[int, ...]) -> None:
+        names = self.state_names
+        if state is None:
+            return
+        tensors = (state,) if isinstance(state, Tensor) else state
+        if isinstance(state, Tensor) != (len(names) == 1) or len(tensors) != len(names):
+            what = "a tensor" if isinstance(state, Tensor) else f"{len(tensors)} tensors"
+            raise TypeError(f"the state is {what}, expected {names[0] if len(names) == 1 else ', '.join(names)}")
+        for name, tensor in zip(names, tensors, strict=True):
+            if tensor.shape != shape:
+                raise ValueError(f"{name} has shape {tuple(tensor.shape)}, expected {shape}")
 
     def _run(
-        self, x: Tensor, h0: Tensor | None, lengths: Tensor | None, resets: Tensor | None
-    ) -> tuple[Tensor, Tensor]:
-        expected = (len(self.recurrences), x.shape[0 if self.batch_first else 1], self.hidden_size)
-        if h0 is not None and h0.shape != expected:
-            raise ValueError(f"h0 has shape {tuple(h0.shape)}, expected {expected}")
+        self, x: Tensor, state: State | None, lengths: Tensor | None, resets: Tensor | None
+    ) -> tuple[Tensor, State]:
+        self._check_state(state, (len(self.recurrences), x.shape[0 if self.batch_first else 1], self.hidden_size))
         states, outputs = [], [x]
         for number, (projection, recurrence) in enumerate(zip(self.projections, self.recurrences, strict=True)):
             direction = number % self.directions
@@ -104,13 +138,8 @@ class RecurrentStack(nn.Module):
                 x, outputs = outputs[0] if len(outputs) == 1 else torch.cat(outputs, -1), []
                 if number:
                     x = self.dropout(x)
-            y, h = recurrence(
-                projection(x),
-                None if h0 is None else h0[number],
-                lengths=lengths,
-                resets=resets,
-                reverse=direction == 1,
-            )
+            initial = each(itemgetter(number), state)
+            y, last = recurrence(projection(x), initial, lengths=lengths, resets=resets, reverse=direction == 1)
             outputs.append(y)
-            states.append(h)
-        return outputs[0] if len(outputs) == 1 else torch.cat(outputs, -1), torch.stack(states)
+            states.append(last)
+        return outputs[0] if len(outputs) == 1 else torch.cat(outputs, -1), stacked(states)

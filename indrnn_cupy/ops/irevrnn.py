@@ -65,8 +65,9 @@ def _forward(
     y, h_n, c_n = empty_like(x), x.new_empty(B, H), x.new_empty(B, H)
     cells = empty_like(x) if every else x.new_empty(1, B, H).expand(x.shape)  # all steps in one place
     if x.numel() == 0:
-        states = (n.zero_() if s is None else n.copy_(s) for n, s in ((h_n, h0), (c_n, c0)))
-        return y, *states, kept_cells(cells, every, reverse)
+        for last, first in ((h_n, h0), (c_n, c0)):
+            last.zero_() if first is None else last.copy_(first)
+        return y, h_n, c_n, kept_cells(cells, every, reverse)
     tensors = (x, *weights, h0, c0, y, cells, h_n, c_n)
     launch(FORWARD, cell(activation, inner_activation, len(hidden_weights)), Steps(lengths, resets, reverse), tensors)
     return y, h_n, c_n, kept_cells(cells, every, reverse)
@@ -116,12 +117,12 @@ def _backward(
         tensors = (grad_y[block.part], *grads, y[block.part], cells, *weights, block.h, block.c)
         launch(BACKWARD, defines, steps, (*tensors, grad_x[block.part], *sums, *before))
         grads = before
-    grad_weights = [
+    grad_u, grad_a, grad_b = (
         like(sum_rows(part.movedim(-2, 0).flatten(1)).view(w.shape), w.dtype)
         for part, w in zip(sums, (weight, hidden_weights, cell_weights), strict=True)
-    ]
-    grad_states = [y.new_empty(0) if s is None else g.to(s.dtype) for g, s in zip(grads, (h0, c0), strict=True)]
-    return grad_x, *grad_weights, *grad_states
+    )
+    grad_h0, grad_c0 = (y.new_empty(0) if s is None else g.to(s.dtype) for g, s in zip(grads, (h0, c0), strict=True))
+    return grad_x, grad_u, grad_a, grad_b, grad_h0, grad_c0
 
 
 class Block(NamedTuple):

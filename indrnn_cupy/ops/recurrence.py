@@ -71,4 +71,5 @@ def sum_rows(rows: Tensor) -> Tensor:
     """The sum over the first dimension, in one order for any number of threads."""
     if rows.shape[0] == 1:
         return rows.view(-1)
-    return rows.sum(0) if rows.shape[1] > 1 else rows.cumsum(0)[-1]  # torch divides a sum to one number by threads
+    one = rows.shape[1] == 1 and len(rows)
+    return rows.cumsum(0)[-1] if one else rows.sum(0)  # torch divides a sum to one number by threads

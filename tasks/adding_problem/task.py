@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn.functional import mse_loss
 from torch.utils.data import Dataset
 
-from indrnn_cupy import PlainIndRNN
+from indrnn_cupy import PlainNetwork
 
 from ..config import TrainingConfig
 from ..task import Task
@@ -72,7 +72,7 @@ class AddingNetwork(nn.Module):
 
     def __init__(self, config: Config) -> None:
         super().__init__()
-        self.body = PlainIndRNN(
+        self.body = PlainNetwork(
             2,
             config.hidden_size,
             config.num_layers,

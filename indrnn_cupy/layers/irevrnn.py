@@ -1,0 +1,152 @@
+"""IRevRNN layers."""
+
+import torch
+from torch import Tensor, nn
+
+from .. import functional as F
+from .bounds import BoundedRecurrence
+from .stack import RecurrentStack
+
+SMALL = 0.01  # standard deviation of the first inner weights
+
+
+class IRevRNNRecurrence(BoundedRecurrence):
+    r"""The recurrence alone: IndRNN with a second state, coupled to the first by reversible sub-steps.
+
+    See :func:`indrnn_cupy.functional.irevrnn` for the equations.
+
+    Args:
+        rev_len: R, the number of sub-steps in each step.
+        inner_activation: phi of the sub-steps, one of the activations.
+        stable: compute with :math:`|a|` and :math:`-|b|`, with which the sub-steps rotate (h, c) and cannot grow it.
+        memory, every: what is kept for backward, as in the function.
+        hidden_size, activation, batch_first, bound, long_memory, clamp: as in :class:`IndRNNRecurrence`.
+
+    Shape: `forward(x, state=None, *, lengths=None, resets=None, reverse=False)` with x `(T, B, H)` and the state
+    (h0, c0), `(B, H)` each, gives `(y, (h_n, c_n))`. Without a state both are zero; noise is a state to be passed.
+    `step(x_t, state)` is one step of a stream.
+
+    Attributes:
+        weight: u, `(H,)`. hidden_weights, cell_weights: a and b, `(R, H)`; they begin small, near IndRNN.
+
+    Reference: github.com/shaofei-liu/irevrnn.
+    """
+
+    def __init__(
+        self,
+        hidden_size: int,
+        rev_len: int = 3,
+        activation: str = "relu",
+        inner_activation: str = "tanh",
+        batch_first: bool = False,
+        bound: float | None = None,
+        long_memory: bool = False,
+        clamp: bool = False,
+        stable: bool = False,
+        memory: str = "recompute",
+        every: int | None = None,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        super().__init__(hidden_size, activation, batch_first, bound, long_memory, clamp, device, dtype)
+        F.check_activation(inner_activation, "inner_activation")
+        F.check_sub_steps("rev_len", rev_len)
+        F.kept_every(memory, every, 1)
+        self.rev_len, self.inner_activation, self.stable = rev_len, inner_activation, stable
+        self.memory, self.every = memory, every
+        self.hidden_weights = nn.Parameter(torch.empty(rev_len, hidden_size, device=device, dtype=dtype))
+        self.cell_weights = nn.Parameter(torch.empty(rev_len, hidden_size, device=device, dtype=dtype))
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        super().reset_parameters()
+        nn.init.normal_(self.hidden_weights, std=SMALL)
+        nn.init.normal_(self.cell_weights, std=SMALL)
+
+    def forward(
+        self,
+        x: Tensor,
+        state: tuple[Tensor, Tensor] | None = None,
+        *,
+        lengths: Tensor | None = None,
+        resets: Tensor | None = None,
+        reverse: bool = False,
+    ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+        a, b = self.hidden_weights, self.cell_weights
+        return F.irevrnn(
+            x,
+            self.clamped_weight(),
+            a.abs() if self.stable else a,
+            -b.abs() if self.stable else b,
+            *(state or (None, None)),
+            activation=self.activation,
+            inner_activation=self.inner_activation,
+            lengths=lengths,
+            resets=resets,
+            reverse=reverse,
+            batch_first=self.batch_first,
+            memory=self.memory,
+            every=self.every,
+        )
+
+    def extra_repr(self) -> str:
+        return f"{super().extra_repr()}, rev_len={self.rev_len}, inner_activation={self.inner_activation!r}"
+
+
+class IRevRNN(RecurrentStack):
+    """A stack of IRevRNN layers, each a projection and the recurrence, with the words and shapes of `torch.nn.LSTM`.
+
+    Args:
+        input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional: as in `torch.nn.LSTM`.
+        rev_len, activation, inner_activation, bound, stable, memory, every: as in :class:`IRevRNNRecurrence`; with a
+            bound above 1 the last layer begins with a long memory.
+
+    Shape: `forward(x, state=None, *, lengths=None, resets=None)` as that of :class:`IndRNN`, with the state (h0, c0),
+    `(num_layers * directions, B, hidden_size)` each, gives `(output, (h_n, c_n))`.
+
+    Attributes:
+        projections, recurrences: of each layer and direction.
+
+    Reference: github.com/shaofei-liu/irevrnn.
+    """
+
+    state_names = ("h0", "c0")
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        rev_len: int = 3,
+        activation: str = "relu",
+        inner_activation: str = "tanh",
+        bias: bool = True,
+        batch_first: bool = False,
+        dropout: float = 0.0,
+        bidirectional: bool = False,
+        bound: float | None = None,
+        stable: bool = False,
+        memory: str = "recompute",
+        every: int | None = None,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        super().__init__(
+            input_size,
+            hidden_size,
+            num_layers,
+            bias,
+            batch_first,
+            dropout,
+            bidirectional,
+            device,
+            dtype,
+            IRevRNNRecurrence,
+            rev_len=rev_len,
+            activation=activation,
+            inner_activation=inner_activation,
+            bound=bound,
+            stable=stable,
+            memory=memory,
+            every=every,
+        )

@@ -1,0 +1,119 @@
+"""Networks that are reversible in depth: the numbers and gradients of plain autograd, and memory that stays flat."""
+
+import copy
+
+import pytest
+import torch
+from torch import nn
+
+from benchmarks.network import kept
+from indrnn_cupy import IRevRNNRecurrence, ReversibleNetwork
+from indrnn_cupy.layers import reversible
+
+OPTIONS = {
+    "indrnn": {},
+    "irevrnn": {"recurrence": IRevRNNRecurrence, "rev_len": 2},
+    "step norm": {"norm": "step", "max_steps": 9},
+    "layer norm": {"norm": "layer"},
+    "bound": {"bound": 1.1, "clamp": True},
+}
+
+
+def plainly(branches, x1, x2, lengths):
+    """The same by autograd, which keeps everything."""
+    for branch in branches:
+        x1, x2 = x2, x1 + branch(x2, lengths)
+    return x1, x2
+
+
+def train_once(network, x, lengths, autocast=False):
+    """An output, every gradient and every buffer after a step of training."""
+    x = x.clone().requires_grad_()
+    torch.manual_seed(1)
+    with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
+        y = network(x, lengths)
+    random = torch.rand(3)  # what a program draws after the forward pass is not disturbed by backward
+    y.float().square().sum().backward()
+    return [y.detach(), random, torch.rand(3), x.grad, *(p.grad for p in network.parameters()), *network.buffers()]
+
+
+@pytest.mark.parametrize("lengths", [None, torch.tensor([9, 4, 1, 7])], ids=["whole", "lengths"])
+@pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
+def test_equals_autograd(options, lengths, monkeypatch):
+    network = ReversibleNetwork(3, 6, 3, dropout=0.2, **options).double()
+    twin, x = copy.deepcopy(network), torch.randn(9, 4, 3, dtype=torch.float64)
+    for _ in range(2):  # the second time from statistics that have moved
+        network.zero_grad(), twin.zero_grad()
+        actual = train_once(network, x, lengths)
+        with monkeypatch.context() as patched:
+            patched.setattr(reversible, "couple", plainly)
+            expected = train_once(twin, x, lengths)
+        for a, e in zip(actual, expected, strict=True):
+            torch.testing.assert_close(a, e, rtol=1e-9, atol=1e-11)
+
+
+def test_autocast_is_replayed(monkeypatch):
+    network = ReversibleNetwork(3, 6, 2, dropout=0.2)
+    twin, x = copy.deepcopy(network), torch.randn(9, 4, 3)
+    actual = train_once(network, x, None, autocast=True)
+    monkeypatch.setattr(reversible, "couple", plainly)
+    twin.first.register_forward_hook(lambda module, inputs, output: output.float())
+    for a, e in zip(actual, train_once(twin, x, None, autocast=True), strict=True):
+        assert a.dtype == e.dtype
+        assert (a - e).abs().max() <= 1e-4 * e.abs().max()
+
+
+def test_memory_is_flat_in_depth():
+    T, B, H = 32, 4, 16
+    x, size = torch.randn(T, B, H), T * B * H
+    few, many = (kept(ReversibleNetwork(H, H, blocks, dropout=0.1), x, size) for blocks in (2, 16))
+    assert few == many < 12
+
+
+def test_frozen_parameters_get_no_gradient_and_the_others_theirs():
+    network = ReversibleNetwork(3, 6, 2)
+    frozen = network.branches[1].projection.weight.requires_grad_(False)
+    network(torch.randn(9, 4, 3)).sum().backward()
+    assert frozen.grad is None
+    assert all(p.grad is not None for p in network.parameters() if p is not frozen)
+
+
+def test_evaluation_keeps_nothing_and_a_second_derivative_is_refused():
+    network = ReversibleNetwork(3, 6, 2)
+    with torch.no_grad():
+        assert not network(torch.randn(9, 4, 3)).requires_grad
+    x = torch.randn(9, 4, 3, requires_grad=True)
+    (grad,) = torch.autograd.grad(network(x).square().sum(), x, create_graph=True)
+    with pytest.raises(RuntimeError):
+        grad.sum().backward()
+
+
+def test_no_blocks_are_refused():
+    with pytest.raises(ValueError, match="num_blocks is 0, expected at least 1"):
+        ReversibleNetwork(3, 6, 0)
+
+
+def test_a_branch_of_any_modules():
+    """What reads random numbers and keeps statistics is replayed, whatever it is."""
+
+    class Noisy(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.linear, self.norm = nn.Linear(4, 4), nn.BatchNorm1d(4)
+            self.register_buffer("calls", torch.zeros(()))
+
+        def forward(self, x, lengths):
+            self.calls += 1
+            return self.norm(self.linear(x) + torch.randn_like(x))
+
+    branches = nn.ModuleList(Noisy() for _ in range(4)).double()
+    x = torch.randn(2, 10, 4, dtype=torch.float64, requires_grad=True)
+    torch.manual_seed(3)
+    a = reversible.couple(branches, *x, None)
+    grads = torch.autograd.grad(a[0].sin().sum() + a[1].cos().sum(), [x, *branches.parameters()])
+    assert [branch.calls.item() for branch in branches] == [1, 1, 1, 1]
+    torch.manual_seed(3)
+    b = plainly(branches, *x, None)
+    expected = torch.autograd.grad(b[0].sin().sum() + b[1].cos().sum(), [x, *branches.parameters()])
+    for one, other in zip([*a, *grads], [*b, *expected], strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-9, atol=1e-11)
