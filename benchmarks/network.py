@@ -17,6 +17,7 @@ from torch import Tensor, nn
 import indrnn_cupy
 from indrnn_cupy.layers.block import ProjectedBlock
 
+from .memory import held
 from .timing import medians
 
 T, B, H, LAYERS = 784, 32, 128, 6
@@ -24,16 +25,7 @@ T, B, H, LAYERS = 784, 32, 128, 6
 
 def kept(module: nn.Module, x: Tensor, size: int) -> float:
     """What a module keeps for backward in tensors of `size` numbers or more, in such tensors."""
-    storages: dict[int, Tensor] = {}
-
-    def pack(tensor: Tensor) -> Tensor:
-        if tensor.numel() >= size:
-            storages[tensor.untyped_storage().data_ptr()] = tensor
-        return tensor
-
-    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
-        module(x)
-    return sum(tensor.numel() for tensor in storages.values()) / size
+    return sum(tensor.numel() for tensor in held(lambda: module(x)) if tensor.numel() >= size) / size
 
 
 def autocast(precision: torch.dtype) -> torch.autocast:

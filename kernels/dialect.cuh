@@ -20,7 +20,7 @@
 
 #else
 
-#define __global__
+#define __global__ inline  // of a file's kernels only the one that is called is compiled
 #define __shared__ static
 #define INLINE inline __attribute__((always_inline))
 #define INLINED __attribute__((always_inline))  // behind the parameters of a long lambda: else it is called, lane by lane

@@ -38,7 +38,7 @@ class TrainingConfig:
     end_rate: float = 1e-6
     """The plateau schedule stops the run below this rate."""
     weight_decay: float = 1e-4
-    """On matrices alone."""
+    """On the matrices of linear layers alone."""
     clip_value: float | None = 10.0
     """Each number of a gradient is brought within +-clip_value."""
     clip_norm: float | None = None

@@ -1,35 +1,69 @@
-"""What the networks of the classification tasks share: a plain, residual or dense body, and a classifier."""
+"""What the classification tasks share: the settings of their networks, a body, and a classifier."""
 
 from collections.abc import Mapping
-from typing import Any, Literal, Protocol
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
 
 from torch import nn
 
-from indrnn_cupy import DenseNetwork, PlainNetwork, ResidualNetwork
+from indrnn_cupy import (
+    DenseNetwork,
+    IndRNNRecurrence,
+    IRevRNNRecurrence,
+    PlainNetwork,
+    ResidualNetwork,
+    ReversibleNetwork,
+)
 
-Body = PlainNetwork | ResidualNetwork | DenseNetwork
+from .config import TrainingConfig
+
+Body: TypeAlias = PlainNetwork | ResidualNetwork | DenseNetwork | ReversibleNetwork
 
 
-class NetworkConfig(Protocol):
-    """The settings that a body is made from."""
+@dataclass
+class NetworkConfig(TrainingConfig):
+    """What the settings of a classification task go on with."""
 
-    network: Literal["plain", "residual", "dense"]
-    hidden_size: int
-    num_layers: int
-    dropout: float
-    magnitude: float
-    bound_by: Literal["projection", "clamp", "penalty"]
+    model: Literal["indrnn", "irevrnn"] = "indrnn"
+    """The recurrence."""
+    rev_len: int = 3
+    """Sub-steps of irevrnn in each step."""
+    stable: bool = False
+    """Hold the inner weights of irevrnn to signs with which its states cannot grow."""
+    network: Literal["plain", "residual", "dense", "reversible"] = "plain"
+    """How layers are put together. A reversible network holds the sequences of one layer for backward, however deep."""
+    hidden_size: int = 128
+    """Units of each layer; the growth rate of a dense network; half the units of a reversible one."""
+    num_layers: int = 6
+    """Recurrences of a plain network, blocks of two of a residual or reversible one; no choice of a dense one."""
+    dropout: float = 0.1
+    """One mask for all time steps, after each layer; in a dense network less in bottlenecks and transitions."""
+    magnitude: float = 5.0
+    """The recurrent weights are held within magnitude ** (1 / T), T being the steps of a sequence."""
+
+    def check(self) -> None:
+        super().check()
+        self.expect_positive("hidden_size", "num_layers")
+        self.expect("rev_len", lambda v: 1 <= v <= 8, "a number from 1 to 8")
+        self.expect("dropout", lambda v: 0 <= v < 1, "a number from 0 to below 1")
+        self.expect("magnitude", lambda v: 1.01 <= v <= 1000, "a number from 1.01 to 1000")
 
 
 def make_body(config: NetworkConfig, input_size: int, steps: int, dense: Mapping[str, Any], **options: Any) -> Body:
     """The recurrent part of a network, for sequences of so many steps; `dense`: options of a dense one alone."""
     options |= {
+        "recurrence": IndRNNRecurrence if config.model == "indrnn" else IRevRNNRecurrence,
         "bound": config.magnitude ** (1 / steps),
         "clamp": config.bound_by == "clamp",
         "dropout": config.dropout,
     }
+    if config.model == "irevrnn":
+        options |= {"rev_len": config.rev_len, "stable": config.stable}
     if config.network == "dense":
         return DenseNetwork(input_size, config.hidden_size, **dense, **options)
+    if config.network == "reversible":  # whose norms always come first
+        options.pop("norm_first", None)
+        return ReversibleNetwork(input_size, config.hidden_size, config.num_layers, **options)
     kind = PlainNetwork if config.network == "plain" else ResidualNetwork
     return kind(input_size, config.hidden_size, config.num_layers, **options)
 

@@ -79,9 +79,9 @@ class IndRNN(RecurrentStack):
             memory. The activation is what `torch.nn.RNN` calls `nonlinearity`.
 
     Shape: `forward(x, state=None, *, lengths=None, resets=None)` with x `(T, B, input_size)`, or `(T, input_size)`
-    without a batch, or a `PackedSequence`, and the state h0 `(num_layers * directions, B, hidden_size)` gives `(output, h_n)`: the last
-    layer's states, `directions * hidden_size` wide and in the form of x, and the last state of every layer, in the
-    shape of h0. `lengths` and `resets` are those of :func:`indrnn_cupy.functional.indrnn`.
+    without a batch, or a `PackedSequence`, and the state h0 `(num_layers * directions, B, hidden_size)` gives
+    `(output, h_n)`: the last layer's states, `directions * hidden_size` wide and in the form of x, and the last state
+    of every layer, in the shape of h0. `lengths` and `resets` are those of :func:`indrnn_cupy.functional.indrnn`.
 
     Attributes:
         projections: the `torch.nn.Linear` of each layer and direction.

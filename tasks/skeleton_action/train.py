@@ -1,4 +1,4 @@
-"""Trains an IndRNN network to recognise actions from the joints of one or two persons.
+"""Trains a recurrent network to recognise actions from the joints of one or two persons.
 
     python -m tasks.skeleton_action.train
     python -m tasks.skeleton_action.train --preset paper-plain --data-dir ntu60 --split cross_view
@@ -20,12 +20,11 @@ PLAIN = Config(
     evaluate_every=280,
     batch_size=128,
     hidden_size=512,
-    num_layers=6,
     dropout=0.4,
 )
 DENSE = replace(PLAIN, network="dense", hidden_size=48, dropout=0.5)
 PRESETS = {
-    "quick": Config(steps=1200, evaluate_every=100, batch_size=32),
+    "quick": Config(num_layers=4, dropout=0.2, steps=1200, evaluate_every=100),
     "paper-plain": PLAIN,
     "paper-residual": replace(PLAIN, network="residual", num_layers=5, dropout=0.5, patience=150),
     "paper-dense": DENSE,
