@@ -9,11 +9,11 @@ from torch import Tensor
 
 
 class Inversion(torch.autograd.Function):
-    """relu outside, tanh inside, from zero states: (x, u, a, b) to y."""
+    """relu outside, tanh inside, from h0 = 0: (x, u, a, b, c0) to y."""
 
     @staticmethod
-    def forward(ctx, x, u, a, b):
-        h = c = torch.zeros_like(x[0])
+    def forward(ctx, x, u, a, b, c0):
+        h, c = torch.zeros_like(c0), c0
         outputs, states = [], []
         for x_t in x.unbind(0):
             h = u * h
@@ -46,9 +46,9 @@ class Inversion(torch.autograd.Function):
                 c = c - a[i] * phi
             grad_u = grad_u + (grad * (h / u)).sum(0)
             grad = grad * u
-        return torch.stack(grad_x[::-1]), grad_u, grad_a, grad_b
+        return torch.stack(grad_x[::-1]), grad_u, grad_a, grad_b, grad_c
 
 
-def irevrnn_by_inversion(x: Tensor, u: Tensor, a: Tensor, b: Tensor) -> Tensor:
+def irevrnn_by_inversion(x: Tensor, u: Tensor, a: Tensor, b: Tensor, h0: None, c0: Tensor) -> Tensor:
     """y of `functional.irevrnn`, its gradient by inversion."""
-    return Inversion.apply(x, u, a, b)
+    return Inversion.apply(x, u, a, b, c0)

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from indrnn_cupy.ops import indrnn
-from indrnn_cupy.ops.cpu import LANES, TILE, grid
+from indrnn_cupy.ops.cpu import LANES, grid
 
 CODE = """
 import torch, indrnn_cupy
@@ -79,13 +79,14 @@ def test_compiler_from_pip(tmp_path):
     assert done.stdout == "right\n", done.stderr
 
 
-def test_no_thread_owns_more_lanes_than_a_tile():
+@pytest.mark.parametrize("tile", [512, 2048])
+def test_no_thread_owns_more_lanes_than_a_tile(tile):
     for batch in (1, 2, 3, 5, 16, 33, 100, 1000):
         for hidden in (1, 63, 64, 130, 1000, 2048, 2049, 4160, 8200):
             for threads in (1, 2, 7, 64):
-                row_blocks, unit_blocks, _ = grid(batch, hidden, threads)
+                row_blocks, unit_blocks, _ = grid(tile, batch, hidden, threads)
                 units = math.ceil(math.ceil(hidden / unit_blocks) / LANES) * LANES  # as the kernel divides them
-                assert 1 <= row_blocks <= batch and math.ceil(batch / row_blocks) * units <= TILE
+                assert 1 <= row_blocks <= batch and math.ceil(batch / row_blocks) * units <= tile
 
 
 def test_addresses_have_64_bits():

@@ -10,7 +10,6 @@ from ..runtime import host
 from .sequence import SequenceKernel, Steps, Tensors, defines, numbers
 
 LANES = 64  # side by side: four or more SIMD registers, enough to hide the latency of one another
-TILE = 512
 STREAM_BYTES = 8 << 20  # outputs above this leave the cache before they are read again
 SMALL = 1 << 15  # elements below which a second thread costs more than it saves
 
@@ -24,8 +23,8 @@ def launch(
     stream = elements * first.element_size() > STREAM_BYTES
     host.launch(
         kernel,
-        layout(first.dtype, steps.resets is not None, stream, cell),
-        grid(B, H, threads),
+        layout(kernel, first.dtype, steps.resets is not None, stream, cell),
+        grid(kernel.tile, B, H, threads),
         threads,
         (*tensors, steps.lengths, steps.resets),
         numbers(steps, sequences, chunk=T),
@@ -33,18 +32,20 @@ def launch(
 
 
 @cache
-def layout(dtype: torch.dtype, resets: bool, stream: bool, cell: tuple[str, ...]) -> tuple[str, ...]:
+def layout(
+    kernel: SequenceKernel, dtype: torch.dtype, resets: bool, stream: bool, cell: tuple[str, ...]
+) -> tuple[str, ...]:
     """The defines of a program."""
-    return defines(dtype, resets, False, THREADS=1, LANES=LANES, TILE=TILE, STREAM=int(stream)) + cell
+    return defines(dtype, resets, False, THREADS=1, LANES=LANES, TILE=kernel.tile, STREAM=int(stream)) + cell
 
 
 @cache
-def grid(B: int, H: int, threads: int) -> tuple[int, int, int]:
+def grid(tile: int, B: int, H: int, threads: int) -> tuple[int, int, int]:
     """Blocks over the batch and over hidden units: tiles of neighbouring rows, an equal number for each thread.
 
     A wide tile reads and writes long runs of memory at each step, which spares the translation of addresses.
     """
     lanes = math.ceil(H / LANES) * LANES
-    unit_blocks = max(math.ceil(lanes / TILE), min(math.ceil(H / LANES), threads // B))
-    row_blocks = math.ceil(B / max(1, TILE // math.ceil(lanes / unit_blocks)))
+    unit_blocks = max(math.ceil(lanes / tile), min(math.ceil(H / LANES), threads // B))
+    row_blocks = math.ceil(B / max(1, tile // math.ceil(lanes / unit_blocks)))
     return min(B, math.ceil(row_blocks / threads) * threads), unit_blocks, 1

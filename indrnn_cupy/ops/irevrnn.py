@@ -11,15 +11,17 @@ from .recurrence import backward_once, dense, empty_like, like, needs_gradient, 
 from .sequence import TYPES, Steps, sequence_kernel
 
 WEIGHTS = "const real* weight, const real* hidden_weights, const real* cell_weights, "
+TILE = 512  # a lane has two states, 2 R + 1 weights, and the gradients of all
 STATES = "const scalar* h0, const scalar* c0, "
 FORWARD = sequence_kernel(
     "irevrnn.cu",
     "irevrnn_forward",
     f"const scalar* x, {WEIGHTS}{STATES}scalar* y, scalar* cells, scalar* h_n, scalar* c_n",
     ("x", "y", "cells"),
+    TILE,
 )
 CELLS = sequence_kernel(
-    "irevrnn.cu", "irevrnn_cells", f"const scalar* y, {WEIGHTS}{STATES}scalar* cells", ("y", "cells")
+    "irevrnn.cu", "irevrnn_cells", f"const scalar* y, {WEIGHTS}{STATES}scalar* cells", ("y", "cells"), TILE
 )
 BACKWARD = sequence_kernel(
     "irevrnn.cu",
@@ -28,6 +30,7 @@ BACKWARD = sequence_kernel(
     f"{WEIGHTS}{STATES}scalar* grad_x, real* grad_weight, real* grad_hidden_weights, real* grad_cell_weights, "
     "real* grad_h0, real* grad_c0",
     ("grad_y", "y", "cells", "grad_x"),
+    TILE,
 )
 
 

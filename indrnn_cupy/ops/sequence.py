@@ -36,6 +36,7 @@ class SequenceKernel(Kernel):
     """A kernel that takes its tensors, STEPS, and the strides over time and batch of those that are sequences."""
 
     sequences: tuple[int, ...]  # the places of the (T, B, H) tensors among its tensors
+    tile: int  # lanes whose numbers fit the first cache of a CPU's core
 
     def __hash__(self) -> int:  # short, as every launch looks something up by it
         return hash(self.name)
@@ -45,12 +46,12 @@ class SequenceKernel(Kernel):
         return [tensors[place] for place in self.sequences]  # type: ignore[misc]  # a sequence is never None
 
 
-def sequence_kernel(file: str, name: str, tensors: str, sequences: tuple[str, ...]) -> SequenceKernel:
+def sequence_kernel(file: str, name: str, tensors: str, sequences: tuple[str, ...], tile: int = 2048) -> SequenceKernel:
     """`tensors` is a C parameter list, `sequences` are the names of the (T, B, H) ones in it."""
     names = [parameter.split()[-1] for parameter in tensors.split(",")]
     strides = [f"long long {name}_t, long long {name}_b" for name in sequences]
     return SequenceKernel(
-        file, name, ", ".join((tensors, STEPS, *strides)), tuple(names.index(name) for name in sequences)
+        file, name, ", ".join((tensors, STEPS, *strides)), tuple(names.index(name) for name in sequences), tile
     )
 
 
