@@ -1,0 +1,115 @@
+"""What every function checks of its inputs, and how it comes to its kernels or, without a compiler, to the reference."""
+
+import warnings
+from collections.abc import Callable, Sequence
+from functools import cache
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from .. import reference
+from ..ops.sequence import TYPES
+from ..runtime import CompilerMissingError, missing, overlay
+
+
+def run(
+    kernel: Callable[..., Any],
+    plain: Callable[..., Any],
+    inputs: Sequence[Tensor | None],
+    steps: dict[str, Any],
+    batch_first: bool,
+    choices: dict[str, str],
+    *others: Any,
+) -> tuple[Tensor, ...]:
+    """The output and the states of a recurrence, by its op `kernel`, or by the reference where no kernel can run.
+
+    `steps` are lengths, resets and reverse; `choices` the activations; `others` are what the op takes beside these.
+    """
+    if not compiled(inputs[0].device):  # type: ignore[union-attr]  # a sequence comes first
+        y, states = plain(*inputs, **choices, **steps, batch_first=batch_first)
+        return y, *((states,) if isinstance(states, Tensor) else states)
+    if batch_first:
+        inputs = [t.transpose(0, 1) if t is not None and t.dim() == 3 else t for t in inputs]
+        steps = steps | {"resets": None if steps["resets"] is None else steps["resets"].transpose(0, 1)}
+    y, *states = kernel(*inputs, *steps.values(), *choices.values(), *others)
+    return y.transpose(0, 1) if batch_first else y, *states
+
+
+def check_activation(name: str, argument: str = "activation") -> None:
+    """Raises ValueError unless there is an activation of this name."""
+    if not isinstance(name, str) or name not in reference.ACTIVATIONS:
+        raise ValueError(f"{argument} is {name!r}, expected one of {', '.join(reference.ACTIVATIONS)}")
+
+
+def check_steps(
+    x: Tensor, lengths: Tensor | None, resets: Tensor | None, reverse: bool, batch_first: bool
+) -> dict[str, Any]:
+    """What a sequence may come with, the lengths as int64 on the device of x."""
+    if resets is not None:
+        check_resets(resets, x)
+    lengths = None if lengths is None else check_lengths(lengths, x, batch_first)
+    return {"lengths": lengths, "resets": resets, "reverse": reverse}
+
+
+def check_sequence(name: str, x: Tensor, batch_first: bool) -> tuple[int, int]:
+    """The batch and hidden size of a sequence."""
+    layout = "(B, T, H)" if batch_first else "(T, B, H)"
+    if not isinstance(x, Tensor):
+        raise TypeError(f"{name} is a {type(x).__name__}, expected a torch.Tensor {layout}")
+    if x.dim() != 3:
+        raise ValueError(f"{name} has shape {tuple(x.shape)}, expected three dimensions {layout}")
+    if x.dtype not in TYPES:
+        raise TypeError(f"{name} is {x.dtype}, expected one of {', '.join(str(t) for t in TYPES)}")
+    return x.shape[0 if batch_first else 1], x.shape[2]
+
+
+def check_like(name: str, tensor: Tensor, shape: tuple[int, ...], x: Tensor) -> None:
+    if not isinstance(tensor, Tensor):
+        raise TypeError(f"{name} is a {type(tensor).__name__}, expected a torch.Tensor of shape {shape}")
+    if tensor.shape != shape:
+        raise ValueError(f"{name} has shape {tuple(tensor.shape)}, expected {shape} to go with x of {tuple(x.shape)}")
+    if tensor.dtype not in (x.dtype, TYPES[x.dtype][2]):
+        raise TypeError(f"{name} is {tensor.dtype} but x is {x.dtype}; convert one of them")
+    if tensor.device != x.device:
+        raise ValueError(f"{name} is on {tensor.device} but x is on {x.device}; move one of them")
+
+
+def check_lengths(lengths: Tensor, x: Tensor, batch_first: bool) -> Tensor:
+    """The lengths as int64 on the device of x."""
+    T, B = (x.shape[1], x.shape[0]) if batch_first else x.shape[:2]
+    lengths = torch.as_tensor(lengths)
+    if lengths.shape != (B,):
+        raise ValueError(f"lengths has shape {tuple(lengths.shape)}, expected {(B,)} to go with x of {tuple(x.shape)}")
+    if lengths.dtype not in (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8):
+        raise TypeError(f"lengths is {lengths.dtype}, expected integers")
+    if not torch.compiler.is_compiling() and type(lengths) is Tensor and lengths.device.type == "cpu" and B:
+        low, high = int(lengths.min()), int(lengths.max())
+        if low < 0 or high > T:
+            raise ValueError(f"lengths go from {low} to {high}, expected 0 to T = {T}")
+    return lengths.to(x.device, torch.int64).contiguous()
+
+
+def check_resets(resets: Tensor, x: Tensor) -> None:
+    if not isinstance(resets, Tensor) or resets.dtype != torch.bool:
+        what = resets.dtype if isinstance(resets, Tensor) else type(resets).__name__
+        raise TypeError(f"resets is {what}, expected a torch.bool tensor of shape {tuple(x.shape[:2])}")
+    if resets.shape != x.shape[:2]:
+        raise ValueError(f"resets has shape {tuple(resets.shape)}, expected {tuple(x.shape[:2])}, that of x without H")
+    if resets.device != x.device:
+        raise ValueError(f"resets is on {resets.device} but x is on {x.device}; move one of them")
+
+
+@cache
+def _warn(reason: str) -> None:
+    warnings.warn(f"{reason}. Until then the plain PyTorch form runs, which is much slower.", stacklevel=5)
+
+
+@torch.compiler.assume_constant_result
+def compiled(device: torch.device) -> bool:
+    """Whether kernels can run on this device; if not, says once what is missing."""
+    if reason := missing(device.type):
+        if overlay():
+            raise CompilerMissingError(f"{reason}; without it the kernels in {overlay()} cannot run")
+        _warn(reason)
+    return not reason

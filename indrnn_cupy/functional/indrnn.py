@@ -1,0 +1,59 @@
+"""IndRNN as a function."""
+
+from torch import Tensor
+
+from .. import reference
+from ..ops.indrnn import indrnn as indrnn_op
+from .checks import check_activation, check_like, check_sequence, check_steps, run
+
+
+def indrnn(
+    x: Tensor,
+    weight: Tensor,
+    h0: Tensor | None = None,
+    *,
+    activation: str = "relu",
+    lengths: Tensor | None = None,
+    resets: Tensor | None = None,
+    reverse: bool = False,
+    batch_first: bool = False,
+) -> tuple[Tensor, Tensor]:
+    r"""Independently recurrent network, the recurrence alone:
+
+    .. math:: h_t = \sigma(x_t + u \odot h_{t-1}),\quad t = 1, \dots, T
+
+    The input is taken as it is: project it first (`torch.nn.Linear`), or use :class:`indrnn_cupy.IndRNN`.
+
+    Args:
+        x: input, `(T, B, H)`, or `(B, T, H)` with `batch_first`; float32, float64, float16 or bfloat16. The state is
+            float32 for 16-bit types. Any strides; no copy is made as long as the hidden units lie side by side.
+        weight: recurrent weight u, `(H,)`, in the type of `x`, or float32 beside a 16-bit `x`.
+        h0: initial state, `(B, H)`; zeros if not given. Its type is as for `weight`.
+        activation: sigma, one of "relu", "tanh", "sigmoid", "hardtanh", "identity".
+        lengths: number of steps of each row, `(B,)`, integers from 0 to T; others are refused, on a GPU clamped. Past
+            its length a row's state stays as it is, its outputs are 0, and nothing there reaches a gradient.
+        resets: `(T, B)` bool, `(B, T)` with `batch_first`; the state is zero before a marked step.
+        reverse: run from each row's last step to its first.
+        batch_first: the batch comes before time in `x`, `y` and `resets`.
+
+    Returns:
+        `y`, every state, in the shape, type and layout of `x`, and `h_n`, `(B, H)`, the state after each row's last
+        step or, with `reverse`, after its first.
+
+    Gradients flow to `x`, `weight` and `h0`, once: a second derivative raises RuntimeError. The derivative of the
+    activation is taken from `y`, so that `x` is not kept. The same input gives the same bits.
+
+    Raises:
+        TypeError, ValueError: if types, shapes or devices do not fit.
+        KernelError: if a kernel that was edited does not compile or does not fit.
+
+    Reference: Li et al., "Independently Recurrent Neural Network (IndRNN)", CVPR 2018, arXiv 1803.04831.
+    """
+    check_activation(activation)
+    B, H = check_sequence("x", x, batch_first)
+    check_like("weight", weight, (H,), x)
+    if h0 is not None:
+        check_like("h0", h0, (B, H), x)
+    steps = check_steps(x, lengths, resets, reverse, batch_first)
+    y, h_n = run(indrnn_op, reference.indrnn, (x, weight, h0), steps, batch_first, {"activation": activation})
+    return y, h_n

@@ -1,0 +1,93 @@
+"""IRevRNN as a function."""
+
+import math
+
+from torch import Tensor
+
+from .. import reference
+from ..ops.irevrnn import irevrnn as irevrnn_op
+from .checks import check_activation, check_like, check_sequence, check_steps, run
+
+MOST_SUB_STEPS = 8  # what a GPU's registers hold
+
+
+def irevrnn(
+    x: Tensor,
+    weight: Tensor,
+    hidden_weights: Tensor,
+    cell_weights: Tensor,
+    h0: Tensor | None = None,
+    c0: Tensor | None = None,
+    *,
+    activation: str = "relu",
+    inner_activation: str = "tanh",
+    lengths: Tensor | None = None,
+    resets: Tensor | None = None,
+    reverse: bool = False,
+    batch_first: bool = False,
+    memory: str = "recompute",
+    every: int | None = None,
+) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+    r"""Reversible independently recurrent network, the recurrence alone: IndRNN with a second state c, which is coupled
+    to h by R reversible sub-steps in each step:
+
+    .. math::
+        h^0 = u \odot h_{t-1},\quad c^0 = c_{t-1};\quad
+        c^{i+1} = c^i + a_i \odot \phi(h^i),\quad h^{i+1} = h^i + b_i \odot \phi(c^{i+1}),\quad i = 0, \dots, R - 1;\\
+        h_t = \sigma(x_t + h^R),\quad c_t = c^R
+
+    With a = b = 0 it is :func:`indrnn`. Where :math:`a_i b_i \le 0` the sub-steps rotate (h, c), and cannot grow it.
+
+    Args:
+        weight: recurrent weight u, `(H,)`.
+        hidden_weights, cell_weights: a and b, `(R, H)`.
+        h0, c0: initial states, `(B, H)`; zeros if not given. With c0 = 0 and b = 0 no gradient reaches a.
+        activation: sigma, as in :func:`indrnn`.
+        inner_activation: phi, one of the same.
+        memory: what is kept for backward beside y: "recompute", c before every so manyth step, from which backward
+            works out the others; or "store", every c.
+        every: of "recompute", the steps from one c that is kept to the next; about the root of T if not given.
+        x, lengths, resets, reverse, batch_first: as in :func:`indrnn`.
+
+    Returns:
+        `y`, every h, in the shape, type and layout of `x`, and the last states `(h_n, c_n)`, `(B, H)` each.
+
+    Gradients flow to `x`, the weights and the initial states, once. Nothing is divided by u, which may be 0.
+
+    Raises:
+        TypeError, ValueError, KernelError: as :func:`indrnn`.
+
+    Reference: github.com/shaofei-liu/irevrnn.
+    """
+    check_activation(activation)
+    check_activation(inner_activation, "inner_activation")
+    B, H = check_sequence("x", x, batch_first)
+    check_like("weight", weight, (H,), x)
+    R = len(hidden_weights) if isinstance(hidden_weights, Tensor) and hidden_weights.dim() else 0
+    check_sub_steps("R of hidden_weights, (R, H),", R)
+    for name, tensor in (("hidden_weights", hidden_weights), ("cell_weights", cell_weights)):
+        check_like(name, tensor, (R, H), x)
+    for name, state in (("h0", h0), ("c0", c0)):
+        if state is not None:
+            check_like(name, state, (B, H), x)
+    steps = check_steps(x, lengths, resets, reverse, batch_first)
+    inputs = (x, weight, hidden_weights, cell_weights, h0, c0)
+    choices = {"activation": activation, "inner_activation": inner_activation}
+    step = kept_every(memory, every, x.shape[1 if batch_first else 0])
+    y, h_n, c_n = run(irevrnn_op, reference.irevrnn, inputs, steps, batch_first, choices, step)
+    return y, (h_n, c_n)
+
+
+def check_sub_steps(name: str, R: int) -> None:
+    """Raises ValueError unless a kernel can run so many sub-steps of IRevRNN."""
+    if not 1 <= R <= MOST_SUB_STEPS:
+        raise ValueError(f"{name} is {R}, expected 1 to {MOST_SUB_STEPS} sub-steps")
+
+
+def kept_every(memory: str, every: int | None, T: int) -> int:
+    """The steps from one c that is kept to the next."""
+    if memory not in ("recompute", "store"):
+        raise ValueError(f"memory is {memory!r}, expected 'recompute' or 'store'")
+    if every is not None and (memory != "recompute" or every < 1):
+        raise ValueError(f"every is {every}, expected a positive number, with memory='recompute'")
+    return 1 if memory == "store" else every or max(2, math.isqrt(T))
