@@ -43,6 +43,13 @@ struct Exponential {
     }
 };
 
+// e^x for x <= 0, within 1 ulp; 0 where that is no normal number.
+INLINE real decay(real x) {
+    const bool lost = x < Constants<real>::LOWEST;
+    Exponential e(lost ? Constants<real>::LOWEST : x);
+    return lost ? real(0) : fma(e.scale, e.less_one, e.scale);
+}
+
 struct Identity {
     static INLINE real value(real x) { return x; }
     static INLINE real gradient(real g, real) { return g; }
@@ -72,10 +79,17 @@ struct Tanh {
 // sigmoid(x) = 1 / (1 + e) for x >= 0 and e / (1 + e) below, with e = e^(-|x|), which cannot overflow.
 struct Sigmoid {
     static INLINE real value(real x) {
-        real a = -fabs(x);
-        Exponential e(a < Constants<real>::LOWEST ? Constants<real>::LOWEST : a);
-        real power = a < Constants<real>::LOWEST ? real(0) : fma(e.scale, e.less_one, e.scale);
+        const real power = decay(-fabs(x));
         return (x >= 0 ? real(1) : power) / (1 + power);
     }
     static INLINE real gradient(real g, real y) { return g * (y * (1 - y)); }
+};
+
+// Above 0 whatever x is: x + 1/2 for x >= 0, sigmoid(x) below (Feng et al. 2024, arXiv 2410.01201).
+struct G {
+    static INLINE real value(real x) {
+        const real below = Sigmoid::value(x);
+        return x >= 0 ? x + real(0.5) : below;
+    }
+    static INLINE real gradient(real g, real y) { return y >= real(0.5) ? g : Sigmoid::gradient(g, y); }
 };

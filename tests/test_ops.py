@@ -3,11 +3,12 @@
 import pytest
 import torch
 from closeness import assert_close
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from indrnn_cupy import functional
 from indrnn_cupy.check.recurrences import RECURRENCES, with_gradients
-from indrnn_cupy.ops import indrnn
 
+FIRST = list({r.name: r for r in reversed(RECURRENCES)}.values())  # one cell of each
 pytestmark = pytest.mark.usefixtures("device")
 
 
@@ -22,25 +23,43 @@ def test_gradcheck(recurrence, batch_first, initial_state):
     assert torch.autograd.gradcheck(lambda *a: recurrence.function(*a, batch_first=batch_first), leaves)
 
 
-@pytest.mark.parametrize("layout", ["contiguous", "permuted", "sliced"])
-@pytest.mark.parametrize("steps", ["all", "some"])
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
-def test_opcheck_indrnn(dtype, steps, layout):
-    x, u, h0 = torch.randn(4, 3, 5), torch.rand(5), torch.randn(3, 5)
+def detached(argument):
+    if isinstance(argument, list | tuple):
+        return [detached(a) for a in argument]
+    return argument.detach() if isinstance(argument, torch.Tensor) else argument
+
+
+class Calls(TorchDispatchMode):
+    """Inside, calls of our ops are noted."""
+
+    def __init__(self):
+        super().__init__()
+        self.calls = []
+
+    def __torch_dispatch__(self, op, types, arguments=(), options=None):
+        if op.namespace == "indrnn_cupy":
+            self.calls.append((op, [detached(a) for a in arguments]))
+        return op(*arguments, **(options or {}))
+
+
+@pytest.mark.parametrize(("layout", "steps"), [("contiguous", "all"), ("permuted", "some"), ("sliced", "some")])
+@pytest.mark.parametrize("recurrence", FIRST, ids=str)
+def test_opcheck(recurrence, steps, layout):
+    inputs = recurrence.make_inputs(4, 3, 5, torch.bfloat16 if layout == "permuted" else torch.float32)
     if layout == "permuted":
-        x = torch.randn(3, 4, 5).transpose(0, 1)
+        inputs = [t.transpose(0, 1).contiguous().transpose(0, 1) if t.dim() == 3 else t for t in inputs]
     if layout == "sliced":
-        x = torch.randn(4, 3, 9)[..., 2:7]
-    x = x.to(dtype)
-    options = (None, None, False) if steps == "all" else (torch.tensor([4, 0, 2]), torch.rand(4, 3) < 0.3, True)
-    options = (*options, "relu")
-    torch.library.opcheck(indrnn.forward_op, (x, u, h0, *options))
-    y, h_n = indrnn.forward_op(x, u, h0, *options)
-    torch.library.opcheck(indrnn.backward_op, (torch.randn_like(y), torch.randn_like(h_n), y, u, h0, *options))
+        inputs = [torch.cat((t, t[..., :3]), -1)[..., : t.shape[-1]] if t.dim() == 3 else t for t in inputs]
+    some = {"lengths": torch.tensor([4, 0, 2]), "resets": torch.rand(4, 3) < 0.3, "reverse": True}
+    with Calls() as noted:
+        with_gradients(recurrence.function, inputs, **(some if steps == "some" else {}))
+    forward, backward = noted.calls
+    for op, arguments in (forward, backward):
+        torch.library.opcheck(op, arguments)
 
 
 @pytest.mark.parametrize("backend", ["aot_eager", "inductor"])
-@pytest.mark.parametrize("recurrence", RECURRENCES[:2], ids=str)
+@pytest.mark.parametrize("recurrence", FIRST, ids=str)
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # torch's compiler itself
 def test_compiles_as_one_graph(recurrence, backend):
     torch._dynamo.reset()

@@ -54,25 +54,27 @@ def test_padding_is_neither_read_nor_reached(recurrence):
 
 @pytest.mark.parametrize("recurrence", RECURRENCES, ids=str)
 def test_each_row_is_the_sequence_alone(recurrence):
-    x, *rest = recurrence.make_inputs(9, 3, 20, torch.float32)
+    inputs = recurrence.make_inputs(9, 3, 20, torch.float32)
     lengths = torch.tensor([9, 4, 6])
-    y, *last = recurrence.function(x, *rest, lengths=lengths, reverse=True)
-    weights, states = rest[: -recurrence.states], rest[-recurrence.states :]
+    y, *last = recurrence.function(*inputs, lengths=lengths, reverse=True)
+    parameters, states = inputs[: -recurrence.states], inputs[-recurrence.states :]
     for row, n in enumerate(lengths.tolist()):
-        alone = [state[row : row + 1] for state in states]
-        y_row, *last_row = recurrence.function(x[:n, row : row + 1].flip(0), *weights, *alone)
+        alone = [t[:n, row : row + 1].flip(0) if t.dim() == 3 else t for t in parameters]
+        alone += [state[row : row + 1] for state in states]
+        y_row, *last_row = recurrence.function(*alone)
         assert torch.equal(y[:n, row : row + 1], y_row.flip(0))
         assert all(torch.equal(a[row : row + 1], b) for a, b in zip(last, last_row, strict=True))
 
 
 @pytest.mark.parametrize("recurrence", RECURRENCES, ids=str)
 def test_reset_begins_a_new_sequence(recurrence):
-    x, *rest = recurrence.make_inputs(10, 2, 20, torch.float32)
+    inputs = recurrence.make_inputs(10, 2, 20, torch.float32)
     resets = torch.zeros(10, 2, dtype=torch.bool)
     resets[4] = True
-    y, *last = recurrence.function(x, *rest, resets=resets)
-    first, *_ = recurrence.function(x[:4], *rest)
-    second, *states = recurrence.function(x[4:], *rest[: -recurrence.states])
+    y, *last = recurrence.function(*inputs, resets=resets)
+    first, *_ = recurrence.function(*(t[:4] if t.dim() == 3 else t for t in inputs))
+    fresh = [t[4:] if t.dim() == 3 else t for t in inputs[: -recurrence.states]]
+    second, *states = recurrence.function(*fresh)
     assert torch.equal(y, torch.cat([first, second]))
     assert all(torch.equal(a, b) for a, b in zip(last, states, strict=True))
 

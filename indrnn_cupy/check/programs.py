@@ -40,8 +40,10 @@ def programs(recurrence: Recurrence, dtype: torch.dtype, resets: bool) -> Iterat
     yield Program(recurrence.kernels, gpu.layout(dtype, resets, False, recurrence.defines))
     if not recurrence.summaries:
         return
-    yield Program(recurrence.kernels, chunked)
-    yield Program(recurrence.summaries, chunked)
+    together = recurrence.kernels[0].file == recurrence.summaries[0].file
+    yield Program((*recurrence.kernels, *(recurrence.summaries if together else ())), chunked)
+    if not together:
+        yield Program(recurrence.summaries, chunked)
     for clamped in (0, 1):
         yield Program((STARTS,), gpu.layout(TYPES[dtype][2], False, False, (f"CLAMPED={clamped}",)))
 

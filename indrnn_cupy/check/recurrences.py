@@ -2,13 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from .. import functional, reference
-from ..ops import indrnn, irevrnn
+from ..ops import gated, indrnn, irevrnn
 from ..ops.sequence import SequenceKernel
 
 SUB_STEPS = 3
@@ -20,7 +21,7 @@ class Recurrence:
     options: dict[str, Any]  # of the cell, for the function
     defines: tuple[str, ...]  # of the cell, for the kernels
     kernels: tuple[SequenceKernel, ...]  # in the order of their launches
-    summaries: tuple[SequenceKernel, ...]  # of its chunks of time
+    summaries: tuple[SequenceKernel, ...]  # of its chunks of time; in a file of their own, or in that of the kernels
     make_inputs: Callable[..., tuple[Tensor, ...]]  # (T, B, H, dtype): sequences, weights, states
     states: int = 1  # among the inputs, at their end
 
@@ -58,6 +59,27 @@ def _irevrnn_inputs(T: int, B: int, H: int, dtype: torch.dtype) -> tuple[Tensor,
     return x, weight, a, -b * a.sign(), h0, torch.randn(B, H, dtype=dtype)  # what grows also grows in its rounding
 
 
+def _gated_inputs(gates: int, T: int, B: int, H: int, dtype: torch.dtype) -> tuple[Tensor, ...]:
+    return 2 * torch.randn(T, B, gates * H, dtype=dtype), torch.randn(B, H, dtype=dtype)
+
+
+def _linear_inputs(T: int, B: int, H: int, dtype: torch.dtype) -> tuple[Tensor, ...]:
+    x, _, h0 = _indrnn_inputs(T, B, H, dtype)
+    return torch.rand(T, B, H, dtype=dtype) * 2 - 1, x, h0
+
+
+def _gated(name: str, options: dict[str, Any], make_inputs: Callable[..., tuple[Tensor, ...]]) -> Recurrence:
+    kernels = gated.KERNELS[name]
+    return Recurrence(
+        name,
+        options,
+        gated.cell(options.get("activation", "")),
+        (kernels.forward, kernels.backward),
+        kernels.summaries,
+        make_inputs,
+    )
+
+
 RECURRENCES = [
     Recurrence(
         "indrnn",
@@ -67,7 +89,7 @@ RECURRENCES = [
         (indrnn.FORWARD_SUMMARY, indrnn.BACKWARD_SUMMARY),
         _whole_eighths if activation == "hardtanh" else _indrnn_inputs,
     )
-    for activation in reference.ACTIVATIONS
+    for activation in ("relu", "tanh", "sigmoid", "hardtanh", "identity")
 ] + [
     Recurrence(
         "irevrnn",
@@ -80,6 +102,9 @@ RECURRENCES = [
     )
     for activation, inner in (("relu", "tanh"), ("tanh", "sigmoid"))
 ]
+RECURRENCES += [_gated("mingru", {"activation": phi}, partial(_gated_inputs, 2)) for phi in ("g", "tanh")]
+RECURRENCES += [_gated("minlstm", {"activation": phi}, partial(_gated_inputs, 3)) for phi in ("identity", "g")]
+RECURRENCES.append(_gated("linear_recurrence", {}, _linear_inputs))
 
 
 def with_gradients(function: Callable[..., Any], inputs: tuple[Tensor, ...], **options: Any) -> list[Tensor]:

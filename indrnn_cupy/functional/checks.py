@@ -1,4 +1,4 @@
-"""What every function checks of its inputs, and how it comes to its kernels or, without a compiler, to the reference."""
+"""What every function checks of its inputs, and how it comes to its kernel or, without a compiler, the reference."""
 
 import warnings
 from collections.abc import Callable, Sequence

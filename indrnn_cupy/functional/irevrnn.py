@@ -1,7 +1,5 @@
 """IRevRNN as a function."""
 
-import math
-
 from torch import Tensor
 
 from .. import reference
@@ -85,9 +83,12 @@ def check_sub_steps(name: str, R: int) -> None:
 
 
 def kept_every(memory: str, every: int | None, T: int) -> int:
-    """The steps from one c that is kept to the next."""
+    """The steps from one c that is kept to the next; chosen is the first power of two above the root of T."""
     if memory not in ("recompute", "store"):
         raise ValueError(f"memory is {memory!r}, expected 'recompute' or 'store'")
     if every is not None and (memory != "recompute" or every < 1):
         raise ValueError(f"every is {every}, expected a positive number, with memory='recompute'")
-    return 1 if memory == "store" else every or max(2, math.isqrt(T))
+    step = every or (1 if memory == "store" else 2)
+    while every is None and memory == "recompute" and step * step < T:
+        step *= 2
+    return step

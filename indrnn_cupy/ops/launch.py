@@ -16,13 +16,13 @@ def launch(
 ) -> None:
     """Runs a kernel over sequences that are not empty.
 
-    `cell` are the defines that choose the cell's mathematics. With a summary, few lanes and many steps are cut into
-    chunks on a GPU.
+    `cell` are the defines that choose the cell's mathematics. With a summary, time may be cut into chunks on a GPU: as
+    `steps` say, or else for few lanes and many steps.
     """
     sequences = kernel.of(tensors)
     if not on_gpu(sequences[0]):
         return cpu.launch(kernel, cell, steps, tensors, sequences)
-    chunk = chunks.chunk_steps(*sequences[0].shape) if summary else 0
+    chunk = chunks.chunk_steps(*sequences[0].shape) if steps.chunk is None else steps.chunk
     if summary and chunk:
         return chunks.launch(kernel, summary, cell, steps, tensors, chunk)
     return gpu.launch(kernel, cell, steps, tensors)

@@ -33,7 +33,8 @@ class OnlyOnce(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx, op, *arguments):
-        return op(*arguments)
+        results = op(*arguments)
+        return tuple(results) if isinstance(results, list) else results
 
     @staticmethod
     def backward(ctx, *_):

@@ -24,11 +24,12 @@ Tensors = tuple[Tensor | None, ...]
 
 
 class Steps(NamedTuple):
-    """How a recurrence goes through time; every op takes these three."""
+    """How a recurrence goes through time."""
 
     lengths: Tensor | None = None  # (B,) int64
     resets: Tensor | None = None  # (T, B) bool
     reverse: bool = False
+    chunk: int | None = None  # of a GPU: steps that run side by side with others; 0 for all in turn, None to choose
 
 
 @dataclass(frozen=True)

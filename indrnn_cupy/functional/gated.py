@@ -1,0 +1,136 @@
+"""minGRU, minLSTM and the linear recurrence as functions."""
+
+from typing import Any
+
+from torch import Tensor
+
+from .. import reference
+from ..ops import gated
+from .checks import check_activation, check_like, check_sequence, check_steps, run
+
+
+def mingru(
+    x: Tensor,
+    h0: Tensor | None = None,
+    *,
+    activation: str = "identity",
+    lengths: Tensor | None = None,
+    resets: Tensor | None = None,
+    reverse: bool = False,
+    batch_first: bool = False,
+    chunk: int | None = None,
+) -> tuple[Tensor, Tensor]:
+    r"""minGRU, the recurrence alone, with its gates:
+
+    .. math:: z_t = \mathrm{sigmoid}(k_t),\quad h_t = (1 - z_t) \odot h_{t-1} + z_t \odot \phi(c_t)
+
+    Args:
+        x: k and c side by side, `(T, B, 2 H)`, as one matrix product makes them.
+        h0: initial state, `(B, H)`, of any sign; zeros if not given.
+        activation: phi, "identity", "tanh", "g" (which is x + 1/2 for x >= 0 and sigmoid(x) below, as where the
+            recurrence is worked out in logarithms), or another of those of :func:`indrnn`.
+        chunk: on a GPU, the steps of a chunk of time, all of which run side by side; 0 for none. Chosen by
+            :func:`chunk_steps` if not given. The rounding differs, by 5e-5 of the largest number at most. A CPU goes
+            through time one step after the other.
+        lengths, resets, reverse, batch_first: as in :func:`indrnn`.
+
+    Returns:
+        `y`, every state, `(T, B, H)`, in the type and layout of x, and the last state `h_n`, `(B, H)`.
+
+    It is worked out in linear space, where float32 keeps its accuracy over any number of steps. Gradients flow to x and
+    h0, once. Beside x and y nothing is kept for backward.
+
+    Raises:
+        TypeError, ValueError, KernelError: as :func:`indrnn`.
+
+    Reference: Feng et al., "Were RNNs All We Needed?", 2024, arXiv 2410.01201.
+    """
+    return _joined("mingru", 2, x, h0, activation, lengths, resets, reverse, batch_first, chunk)
+
+
+def minlstm(
+    x: Tensor,
+    h0: Tensor | None = None,
+    *,
+    activation: str = "identity",
+    lengths: Tensor | None = None,
+    resets: Tensor | None = None,
+    reverse: bool = False,
+    batch_first: bool = False,
+    chunk: int | None = None,
+) -> tuple[Tensor, Tensor]:
+    r"""minLSTM, the recurrence alone, with its gates, which are divided by their sum:
+
+    .. math::
+        f_t = \mathrm{sigmoid}(p_t),\quad i_t = \mathrm{sigmoid}(q_t),\quad
+        h_t = \frac{f_t}{f_t + i_t} \odot h_{t-1} + \frac{i_t}{f_t + i_t} \odot \phi(c_t)
+
+    The quotients are right for gates of any size and sign.
+
+    Args:
+        x: p, q and c side by side, `(T, B, 3 H)`.
+        h0, activation, lengths, resets, reverse, batch_first, chunk: as in :func:`mingru`.
+
+    Returns, raises and reference: as of :func:`mingru`.
+    """
+    return _joined("minlstm", 3, x, h0, activation, lengths, resets, reverse, batch_first, chunk)
+
+
+def linear_recurrence(
+    a: Tensor,
+    b: Tensor,
+    h0: Tensor | None = None,
+    *,
+    lengths: Tensor | None = None,
+    resets: Tensor | None = None,
+    reverse: bool = False,
+    batch_first: bool = False,
+    chunk: int | None = None,
+) -> tuple[Tensor, Tensor]:
+    r"""The linear recurrence of first order, :math:`h_t = a_t \odot h_{t-1} + b_t`, for a of any sign.
+
+    Args:
+        a, b: `(T, B, H)`, in the same type.
+        h0, lengths, resets, reverse, batch_first, chunk: as in :func:`mingru`.
+
+    Returns and raises: as :func:`mingru`. Gradients flow to a, b and h0, once.
+    """
+    B, H = check_sequence("a", a, batch_first)
+    check_like("b", b, tuple(a.shape), a)
+    if b.dtype != a.dtype:
+        raise TypeError(f"b is {b.dtype} but a is {a.dtype}; convert one of them")
+    _check_state(h0, B, H, a, chunk)
+    steps = check_steps(a, lengths, resets, reverse, batch_first)
+    kernel, plain = gated.linear_recurrence, reference.linear_recurrence
+    y, h_n = run(kernel, plain, (a, b, h0), steps, batch_first, {}, chunk)
+    return y, h_n
+
+
+def _joined(
+    name: str,
+    gates: int,
+    x: Tensor,
+    h0: Tensor | None,
+    activation: str,
+    lengths: Tensor | None,
+    resets: Tensor | None,
+    reverse: bool,
+    batch_first: bool,
+    chunk: int | None,
+) -> tuple[Tensor, Tensor]:
+    check_activation(activation)
+    B, width = check_sequence("x", x, batch_first)
+    if width % gates:
+        raise ValueError(f"x has shape {tuple(x.shape)}, expected {gates} numbers for each hidden unit")
+    _check_state(h0, B, width // gates, x, chunk)
+    steps = check_steps(x, lengths, resets, reverse, batch_first)
+    choices: dict[str, Any] = {"activation": activation}
+    y, h_n = run(getattr(gated, name), getattr(reference, name), (x, h0), steps, batch_first, choices, chunk)
+    return y, h_n
+
+
+def _check_state(h0: Tensor | None, B: int, H: int, x: Tensor, chunk: int | None) -> None:
+    if h0 is not None:
+        check_like("h0", h0, (B, H), x)
+    if chunk is not None and chunk < 0:
+        raise ValueError(f"chunk is {chunk}, expected the steps of a chunk, 0, or None")
