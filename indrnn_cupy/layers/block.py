@@ -1,6 +1,5 @@
 """recurrence -> norm -> dropout, the unit of which deep networks are made."""
 
-from collections.abc import Callable
 from typing import Any, Literal
 
 from torch import Tensor, nn
@@ -8,6 +7,7 @@ from torch import Tensor, nn
 from .bounds import of_last_layer
 from .indrnn import IndRNNRecurrence
 from .norm import SequenceBatchNorm, SequenceDropout, StepBatchNorm, with_differences, zero_padding
+from .recurrence import Recurrence
 
 
 def projection(input_size: int, output_size: int) -> nn.Linear:
@@ -25,15 +25,15 @@ class RecurrentBlock(nn.Module):
         hidden_size: H, the number of units.
         dropout: one mask for all steps, as in :class:`SequenceDropout`.
         last: this is a network's last recurrence, which begins with a long memory if there is a bound above 1.
-        recurrence: what makes the recurrence: :class:`IndRNNRecurrence`, :class:`IRevRNNRecurrence`.
+        recurrence: a class, :class:`IndRNNRecurrence`, :class:`MinGRURecurrence`, ...
         norm: "batch" for :class:`SequenceBatchNorm`, "step" for :class:`StepBatchNorm`, "layer" for
             `torch.nn.LayerNorm`, or None.
         norm_first: the norm comes before the recurrence.
         max_steps: of :class:`StepBatchNorm`.
         options: of the recurrence.
 
-    Shape: `forward(x, lengths=None)` with x `(T, B, H)` and lengths `(B,)` to the shape of x. Past a row's length
-    outputs are 0 and nothing reaches a norm's statistics.
+    Shape: `forward(x, lengths=None)` with x `(T, B, gates * H)`, `gates` being the recurrence's, and lengths `(B,)` to
+    `(T, B, H)`. Past a row's length outputs are 0 and nothing reaches a norm's statistics.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class RecurrentBlock(nn.Module):
         dropout: float = 0.0,
         last: bool = False,
         *,
-        recurrence: Callable[..., nn.Module] = IndRNNRecurrence,
+        recurrence: type[Recurrence] = IndRNNRecurrence,
         norm: Literal["batch", "step", "layer"] | None = "batch",
         norm_first: bool = False,
         max_steps: int | None = None,
@@ -54,13 +54,14 @@ class RecurrentBlock(nn.Module):
         if (max_steps is not None) != (norm == "step"):
             raise ValueError(f"max_steps goes with norm='step', and they are {max_steps} and {norm!r}")
         self.recurrence = recurrence(hidden_size, **(of_last_layer(options) if last else options))
+        width = recurrence.gates * hidden_size if norm_first else hidden_size
         self.norm: nn.Module | None = None
         if norm == "batch":
-            self.norm = SequenceBatchNorm(hidden_size)
+            self.norm = SequenceBatchNorm(width)
         elif norm == "step":
-            self.norm = StepBatchNorm(hidden_size, max_steps or 0)
+            self.norm = StepBatchNorm(width, max_steps or 0)
         elif norm == "layer":
-            self.norm = nn.LayerNorm(hidden_size)
+            self.norm = nn.LayerNorm(width)
         self.norm_first = norm_first
         self.dropout = SequenceDropout(dropout)
 
@@ -79,6 +80,11 @@ class RecurrentBlock(nn.Module):
         return self.dropout(y)
 
 
+def width_before(hidden_size: int, options: dict[str, Any]) -> int:
+    """What a block of these options takes."""
+    return options.get("recurrence", IndRNNRecurrence).gates * hidden_size
+
+
 class ProjectedBlock(nn.Module):
     """projection -> block: `(T, B, input_size)` to `(T, B, hidden_size)`, or twice it with `differences`."""
 
@@ -87,7 +93,7 @@ class ProjectedBlock(nn.Module):
     ) -> None:
         super().__init__()
         self.differences = differences
-        self.projection = projection(input_size, hidden_size)
+        self.projection = projection(input_size, width_before(hidden_size, options))
         self.block = RecurrentBlock(hidden_size, *arguments, **options)
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from .. import functional as F
+from .recurrence import Recurrence
 
 
 def above_one(bound: float | None) -> bool:
@@ -20,7 +20,7 @@ def of_last_layer(options: dict[str, Any]) -> dict[str, Any]:
     return options | {"long_memory": True} if above_one(options.get("bound")) else options
 
 
-class BoundedRecurrence(nn.Module):
+class BoundedRecurrence(Recurrence):
     """A recurrence alone with a recurrent weight u, `(H,)`, and its bound; see :class:`IndRNNRecurrence`."""
 
     def __init__(
@@ -34,15 +34,13 @@ class BoundedRecurrence(nn.Module):
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
     ) -> None:
-        super().__init__()
-        F.check_activation(activation)
+        super().__init__(hidden_size, activation, batch_first)
         if bound is not None and not 0 < bound < math.inf:
             raise ValueError(f"bound is {bound}, expected a positive number or None")
         if long_memory and not above_one(bound):
             raise ValueError(f"long_memory needs a bound above 1, and bound is {bound}; try 5 ** (1 / T)")
         if clamp and bound is None:
             raise ValueError("clamp needs a bound; try 5 ** (1 / T)")
-        self.hidden_size, self.activation, self.batch_first = hidden_size, activation, batch_first
         self.bound, self.long_memory, self.clamp = bound, long_memory, clamp
         self.weight = nn.Parameter(torch.empty(hidden_size, device=device, dtype=dtype))
 
@@ -60,14 +58,8 @@ class BoundedRecurrence(nn.Module):
         if self.bound is not None:
             self.weight.clamp_(-self.bound, self.bound)
 
-    def step(self, x_t: Tensor, state: Any = None) -> tuple[Tensor, Any]:
-        """One step of a stream: x_t `(B, H)` and the state give the output, `(B, H)`, and the next state."""
-        time = 1 if self.batch_first else 0
-        y, state = self(x_t.unsqueeze(time), state)
-        return y.squeeze(time), state
-
     def extra_repr(self) -> str:
-        return f"{self.hidden_size}, activation={self.activation!r}, batch_first={self.batch_first}, bound={self.bound}"
+        return f"{super().extra_repr()}, bound={self.bound}"
 
 
 def recurrences(network: nn.Module) -> Iterator[BoundedRecurrence]:

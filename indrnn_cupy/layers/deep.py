@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from .block import ProjectedBlock, RecurrentBlock, projection
+from .block import ProjectedBlock, RecurrentBlock, projection, width_before
 from .norm import with_differences, zero_padding
 
 
@@ -65,9 +65,10 @@ class ResidualNetwork(nn.Module):
     ) -> None:
         super().__init__()
         self.output_size = hidden_size
-        self.first = projection(input_size, hidden_size)
+        width = width_before(hidden_size, options)
+        self.first = projection(input_size, width)
         self.blocks = nn.ModuleList(RecurrentBlock(hidden_size, dropout, **options) for _ in range(2 * num_blocks))
-        self.projections = nn.ModuleList(projection(hidden_size, hidden_size) for _ in self.blocks)
+        self.projections = nn.ModuleList(projection(hidden_size, width) for _ in self.blocks)
         self.last = RecurrentBlock(hidden_size, dropout, last=True, **options)
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:

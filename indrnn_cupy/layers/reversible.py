@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.utils.checkpoint import get_device_states, set_device_states
 
-from .block import RecurrentBlock, projection
+from .block import RecurrentBlock, projection, width_before
 from .norm import zero_padding
 
 
@@ -19,7 +19,7 @@ class Branch(nn.Module):
     def __init__(self, hidden_size: int, dropout: float, **options: Any) -> None:
         super().__init__()
         self.block = RecurrentBlock(hidden_size, dropout, norm_first=True, **options)
-        self.projection = projection(hidden_size, hidden_size)
+        self.projection = projection(hidden_size, width_before(hidden_size, options))
 
     def forward(self, x: Tensor, lengths: Tensor | None) -> Tensor:
         return self.projection(self.block(x, lengths))
@@ -49,7 +49,7 @@ class ReversibleNetwork(nn.Module):
         if num_blocks < 1:
             raise ValueError(f"num_blocks is {num_blocks}, expected at least 1")
         self.output_size = 2 * hidden_size
-        self.first = projection(input_size, 2 * hidden_size)
+        self.first = projection(input_size, width_before(2 * hidden_size, options))
         self.branches = nn.ModuleList(Branch(hidden_size, dropout, **options) for _ in range(2 * num_blocks))
         self.last = RecurrentBlock(2 * hidden_size, dropout, last=True, norm_first=True, **options)
 

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
 from .bounds import of_last_layer
+from .recurrence import Recurrence
 
 State: TypeAlias = Tensor | tuple[Tensor, ...]  # h, or (h, c), of every layer and direction
 
@@ -28,8 +29,8 @@ def stacked(states: Sequence[State]) -> State:
 class RecurrentStack(nn.Module):
     """`num_layers` times a `torch.nn.Linear` and a recurrence, in one or both directions.
 
-    `recurrence(hidden_size, batch_first=, device=, dtype=, **options)` makes a recurrence, which is called as
-    `(x, state, lengths=, resets=, reverse=)` and gives `(y, state)`, a state being a tensor for each of `state_names`.
+    `recurrence(hidden_size, batch_first=, device=, dtype=, **options)` makes a recurrence, whose state has a tensor for
+    each of `state_names`.
     """
 
     state_names: tuple[str, ...] = ("h0",)
@@ -45,7 +46,7 @@ class RecurrentStack(nn.Module):
         bidirectional: bool,
         device: torch.device | str | None,
         dtype: torch.dtype | None,
-        recurrence: Callable[..., nn.Module],
+        recurrence: type[Recurrence],
         **options: Any,
     ) -> None:
         super().__init__()
@@ -61,7 +62,7 @@ class RecurrentStack(nn.Module):
                 options = of_last_layer(options)
             for _ in range(self.directions):
                 width = hidden_size * self.directions if layer else input_size
-                self.projections.append(nn.Linear(width, hidden_size, bias, device, dtype))
+                self.projections.append(nn.Linear(width, recurrence.gates * hidden_size, bias, device, dtype))
                 self.recurrences.append(recurrence(hidden_size, **options))
         self.dropout = nn.Dropout(dropout)
 

@@ -1,0 +1,80 @@
+"""The recurrences of minGRU and minLSTM as modules."""
+
+from collections.abc import Callable
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from .. import functional as F
+from .recurrence import Recurrence
+
+
+class GatedRecurrence(Recurrence):
+    """What :class:`MinGRURecurrence` and :class:`MinLSTMRecurrence` share."""
+
+    function: ClassVar[Callable[..., tuple[Tensor, Tensor]]]
+
+    def __init__(
+        self,
+        hidden_size: int,
+        activation: str = "identity",
+        batch_first: bool = False,
+        learned_h0: bool = False,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        super().__init__(hidden_size, activation, batch_first)
+        self.h0: nn.Parameter | None = None
+        if learned_h0:
+            self.h0 = nn.Parameter(torch.zeros(hidden_size, device=device, dtype=dtype))
+
+    def reset_parameters(self) -> None:
+        if self.h0 is not None:
+            nn.init.zeros_(self.h0)
+
+    def forward(
+        self,
+        x: Tensor,
+        h0: Tensor | None = None,
+        *,
+        lengths: Tensor | None = None,
+        resets: Tensor | None = None,
+        reverse: bool = False,
+    ) -> tuple[Tensor, Tensor]:
+        if h0 is None and self.h0 is not None:
+            h0 = self.h0.expand(x.shape[0 if self.batch_first else 1], -1)
+        steps = {"lengths": lengths, "resets": resets, "reverse": reverse}
+        return type(self).function(x, h0, activation=self.activation, batch_first=self.batch_first, **steps)
+
+
+class MinGRURecurrence(GatedRecurrence):
+    r"""The recurrence of minGRU: :math:`h_t = (1 - z_t) \odot h_{t-1} + z_t \odot \phi(c_t)`.
+
+    See :func:`indrnn_cupy.functional.mingru`.
+
+    Args:
+        hidden_size: H, the number of units.
+        activation: phi of the candidate, "identity", "tanh", "g", ...
+        batch_first: sequences are `(B, T, 2 H)` instead of `(T, B, 2 H)`.
+        learned_h0: the state begins at a parameter `h0`, `(H,)`, where none is given; it begins at 0.
+
+    Shape: `forward(x, h0=None, *, lengths=None, resets=None, reverse=False)` with x `(T, B, 2 H)` and h0 `(B, H)` gives
+    `(y, h_n)`, `(T, B, H)` and `(B, H)`. `step(x_t, h)` is one step of a stream.
+
+    Reference: Feng et al., "Were RNNs All We Needed?", 2024, arXiv 2410.01201.
+    """
+
+    gates = 2
+    function = staticmethod(F.mingru)
+
+
+class MinLSTMRecurrence(GatedRecurrence):
+    r"""The recurrence of minLSTM: :math:`h_t = (f_t \odot h_{t-1} + i_t \odot \phi(c_t)) / (f_t + i_t)`.
+
+    See :func:`indrnn_cupy.functional.minlstm`. Arguments, shape, with 3 H for 2 H, and reference: as of
+    :class:`MinGRURecurrence`.
+    """
+
+    gates = 3
+    function = staticmethod(F.minlstm)

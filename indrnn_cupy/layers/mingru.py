@@ -1,0 +1,164 @@
+"""minGRU and minLSTM layers and cells, and weights of other packages."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from .gated import GatedRecurrence, MinGRURecurrence, MinLSTMRecurrence
+from .stack import RecurrentStack
+
+
+def remember_longer_(projection: nn.Module, hidden_size: int, gates: int, forget_bias: float) -> None:
+    """Adds to the bias of a gate, such that a state is kept longer: of minGRU's z less, of minLSTM's f more."""
+    if not forget_bias:
+        return
+    if not isinstance(projection.bias, Tensor):
+        raise ValueError(f"forget_bias is {forget_bias}, and there is no bias to add it to")
+    with torch.no_grad():
+        projection.bias[:hidden_size] += forget_bias if gates == 3 else -forget_bias
+
+
+class MinGRU(RecurrentStack):
+    r"""A stack of minGRU layers, each one matrix product for gate and candidate, and the recurrence:
+
+    .. math:: (k, c) = W x_t + b,\quad z = \mathrm{sigmoid}(k),\quad h_t = (1 - z) \odot h_{t-1} + z \odot \phi(c)
+
+    Args:
+        input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional: as in `torch.nn.GRU`.
+        activation, learned_h0: as in :class:`MinGRURecurrence`.
+        forget_bias: added to the gates' first bias, such that a state is kept longer: with 0, the first gates are near
+            1/2 and a state is gone in a few steps; with b it is kept for about e^b.
+
+    Shape, attributes: as of :class:`IndRNN`.
+
+    Reference: Feng et al., "Were RNNs All We Needed?", 2024, arXiv 2410.01201.
+    """
+
+    recurrence: ClassVar[type[GatedRecurrence]] = MinGRURecurrence
+    foreign: ClassVar[tuple[str, str, tuple[str, ...]]] = ("to_hidden_and_gate", "hz", ("z", "h"))
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        activation: str = "identity",
+        bias: bool = True,
+        batch_first: bool = False,
+        dropout: float = 0.0,
+        bidirectional: bool = False,
+        learned_h0: bool = False,
+        forget_bias: float = 0.0,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        super().__init__(
+            input_size,
+            hidden_size,
+            num_layers,
+            bias,
+            batch_first,
+            dropout,
+            bidirectional,
+            device,
+            dtype,
+            self.recurrence,
+            activation=activation,
+            learned_h0=learned_h0,
+        )
+        self.forget_bias = forget_bias
+        self._remember_longer()
+
+    def _remember_longer(self) -> None:
+        for projection in self.projections:
+            remember_longer_(projection, self.hidden_size, self.recurrence.gates, self.forget_bias)
+
+    def reset_parameters(self) -> None:
+        super().reset_parameters()
+        self._remember_longer()
+
+    @classmethod
+    def from_weights(cls, weights: Mapping[str, Any], **options: Any) -> "MinGRU":
+        """One layer with the weights of another package, which are told apart by their names.
+
+        Args:
+            weights: a `state_dict()` of minGRU-pytorch (`to_hidden_and_gate.weight`, `to_hidden_and_f_i_gate.weight`),
+                whose activation is "g", or tensors or arrays by the names of the NumPy cells (`linear_z.weights`,
+                `linear_z.bias`, `linear_h.weights`, ...), whose activation is "identity".
+            options: of the class, such as `batch_first`.
+
+        Raises ValueError if names or shapes are others.
+        """
+        found = {name: torch.as_tensor(value) for name, value in weights.items()}
+        joined, order, gates = cls.foreign
+        activation = "g" if f"{joined}.weight" in found else "identity"
+        if activation == "g":
+            parts = dict(zip(order, found.pop(f"{joined}.weight").chunk(len(order)), strict=True))
+            weight, bias = torch.cat([parts[gate] for gate in gates]), None
+        else:
+            names = [f"linear_{gate}.{end}" for gate in gates for end in ("weights", "bias")]
+            if missing := [name for name in names if name not in found]:
+                raise ValueError(
+                    f"the weights lack {', '.join(missing)}, or {joined}.weight; there are {', '.join(found)}"
+                )
+            taken = [found.pop(name) for name in names]
+            weight, bias = torch.cat(taken[::2]), torch.cat(taken[1::2])
+        if found:
+            raise ValueError(f"the weights have {', '.join(found)} too, for which {cls.__name__} has no place")
+        hidden_size, input_size = weight.shape[0] // len(gates), weight.shape[1]
+        of_weights: dict[str, Any] = {"activation": activation, "bias": bias is not None, "dtype": weight.dtype}
+        network = cls(input_size, hidden_size, **of_weights | options)
+        state = {"projections.0.weight": weight} | ({} if bias is None else {"projections.0.bias": bias})
+        network.load_state_dict(state)
+        return network
+
+
+class MinLSTM(MinGRU):
+    r"""A stack of minLSTM layers, each one matrix product for gates and candidate, and the recurrence:
+
+    .. math::
+        (p, q, c) = W x_t + b,\quad f = \mathrm{sigmoid}(p),\quad i = \mathrm{sigmoid}(q),\quad
+        h_t = \frac{f \odot h_{t-1} + i \odot \phi(c)}{f + i}
+
+    Arguments, shape, attributes and reference: as of :class:`MinGRU`.
+    """
+
+    recurrence = MinLSTMRecurrence
+    foreign = ("to_hidden_and_f_i_gate", "hfi", ("f", "i", "h"))
+
+
+class MinGRUCell(nn.Module):
+    """One step of :class:`MinGRU`, with the words of `torch.nn.GRUCell`: `forward(x_t, h=None)` gives the next h.
+
+    Args: input_size, hidden_size, activation, bias: as of :class:`MinGRU`.
+
+    Shape: x_t `(B, input_size)` and h `(B, hidden_size)` to `(B, hidden_size)`, or all of them without B.
+    """
+
+    recurrence_class: ClassVar[type[GatedRecurrence]] = MinGRURecurrence
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        activation: str = "identity",
+        bias: bool = True,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        super().__init__()
+        self.recurrence = self.recurrence_class(hidden_size, activation)
+        self.projection = nn.Linear(input_size, self.recurrence.gates * hidden_size, bias, device, dtype)
+
+    def forward(self, x_t: Tensor, h: Tensor | None = None) -> Tensor:
+        if x_t.dim() == 1:
+            return self(x_t.unsqueeze(0), None if h is None else h.unsqueeze(0)).squeeze(0)
+        return self.recurrence.step(self.projection(x_t), h)[0]
+
+
+class MinLSTMCell(MinGRUCell):
+    """One step of :class:`MinLSTM`; arguments and shape: as of :class:`MinGRUCell`."""
+
+    recurrence_class = MinLSTMRecurrence

@@ -1,0 +1,30 @@
+"""What the recurrences have in common as modules."""
+
+from typing import Any
+
+from torch import Tensor, nn
+
+from .. import functional as F
+
+
+class Recurrence(nn.Module):
+    """A recurrence alone, called as `(x, state=None, *, lengths=None, resets=None, reverse=False)`.
+
+    It takes x `(T, B, gates * H)`, as a projection makes it, and gives `(y, state)`, y `(T, B, H)`.
+    """
+
+    gates = 1  # numbers that it takes for each hidden unit
+
+    def __init__(self, hidden_size: int, activation: str, batch_first: bool) -> None:
+        super().__init__()
+        F.check_activation(activation)
+        self.hidden_size, self.activation, self.batch_first = hidden_size, activation, batch_first
+
+    def step(self, x_t: Tensor, state: Any = None) -> tuple[Tensor, Any]:
+        """One step of a stream: x_t `(B, gates * H)` and the state give the output, `(B, H)`, and the next state."""
+        time = 1 if self.batch_first else 0
+        y, state = self(x_t.unsqueeze(time), state)
+        return y.squeeze(time), state
+
+    def extra_repr(self) -> str:
+        return f"{self.hidden_size}, activation={self.activation!r}, batch_first={self.batch_first}"
