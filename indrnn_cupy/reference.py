@@ -101,7 +101,7 @@ def minlstm(
     def cell(x_t: Tensor, h: Tensor) -> tuple[Tensor, ...]:
         forget, take, candidate = x_t.chunk(3, -1)
         excess = torch.nn.functional.logsigmoid(take) - torch.nn.functional.logsigmoid(forget)
-        return (torch.sigmoid(-excess) * h + torch.sigmoid(excess) * ACTIVATIONS[activation](candidate),)
+        return (torch.lerp(h, ACTIVATIONS[activation](candidate), torch.sigmoid(excess)),)
 
     y, (h_n,) = _run(cell, x, (h0,), lengths, resets, reverse, batch_first, width=x.shape[-1] // 3)
     return y, h_n

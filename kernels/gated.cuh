@@ -11,6 +11,13 @@
 #pragma once
 #include "recurrence.cuh"
 
+// keep * h + take * c, where keep + take = 1: from the nearer of the two, so that a small share keeps its accuracy.
+INLINE real mix(real keep, real h, real take, real c) {
+    const bool kept = keep >= take;
+    const real near = kept ? h : c, far = kept ? c : h;
+    return fma(kept ? take : keep, far - near, near);
+}
+
 template <class Cell, int I>
 INLINE void gated_forward(Tile& tile, const Sequence<const scalar*> (&in)[I], const Sequence<scalar*>& y,
                           const Sequence<const bool*>& resets, const state* h0, scalar* h_n) {

@@ -5,14 +5,17 @@
 #include "gated.cuh"
 
 struct MinGRU {
-    real z, candidate;
-    INLINE MinGRU(const real* in) : z(Sigmoid::value(in[0])), candidate(ACTIVATION::value(in[1])) {}
+    real keeps, takes, candidate;  // 1 - z, z
 
-    INLINE real next(real h) const { return fma(z, candidate - h, h); }
-    INLINE real keep() const { return 1 - z; }
+    INLINE MinGRU(const real* in) : candidate(ACTIVATION::value(in[1])) {
+        const real power = decay(-fabs(in[0])), larger = 1 / (1 + power), smaller = power * larger;
+        takes = in[0] >= 0 ? larger : smaller, keeps = in[0] >= 0 ? smaller : larger;
+    }
+    INLINE real next(real h) const { return mix(keeps, h, takes, candidate); }
+    INLINE real keep() const { return keeps; }
     INLINE void gradients(real grad, real before, real* out) const {
-        out[0] = Sigmoid::gradient(grad * (candidate - before), z);
-        out[1] = ACTIVATION::gradient(grad * z, candidate);
+        out[0] = grad * (candidate - before) * (takes * keeps);
+        out[1] = ACTIVATION::gradient(grad * takes, candidate);
     }
 };
 

@@ -17,7 +17,7 @@ struct MinLSTM {
         const real a = one + e_input, b = one + e_forget, both = 1 / (a + b);
         keeps = a * both, takes = b * both, forget_rest = e_forget * both, input_rest = e_input * both;
     }
-    INLINE real next(real h) const { return fma(takes, candidate - h, h); }
+    INLINE real next(real h) const { return mix(keeps, h, takes, candidate); }
     INLINE real keep() const { return keeps; }
     INLINE void gradients(real grad, real before, real* out) const {
         const real change = grad * (candidate - before);

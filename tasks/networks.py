@@ -10,6 +10,8 @@ from indrnn_cupy import (
     DenseNetwork,
     IndRNNRecurrence,
     IRevRNNRecurrence,
+    MinGRURecurrence,
+    MinLSTMRecurrence,
     PlainNetwork,
     ResidualNetwork,
     ReversibleNetwork,
@@ -18,13 +20,19 @@ from indrnn_cupy import (
 from .config import TrainingConfig
 
 Body: TypeAlias = PlainNetwork | ResidualNetwork | DenseNetwork | ReversibleNetwork
+RECURRENCES: dict[str, type[nn.Module]] = {
+    "indrnn": IndRNNRecurrence,
+    "irevrnn": IRevRNNRecurrence,
+    "mingru": MinGRURecurrence,
+    "minlstm": MinLSTMRecurrence,
+}
 
 
 @dataclass
 class NetworkConfig(TrainingConfig):
     """What the settings of a classification task go on with."""
 
-    model: Literal["indrnn", "irevrnn"] = "indrnn"
+    model: Literal["indrnn", "irevrnn", "mingru", "minlstm"] = "indrnn"
     """The recurrence."""
     rev_len: int = 3
     """Sub-steps of irevrnn in each step."""
@@ -39,7 +47,7 @@ class NetworkConfig(TrainingConfig):
     dropout: float = 0.1
     """One mask for all time steps, after each layer; in a dense network less in bottlenecks and transitions."""
     magnitude: float = 5.0
-    """The recurrent weights are held within magnitude ** (1 / T), T being the steps of a sequence."""
+    """Recurrent weights are held within magnitude ** (1 / T), T being the steps of a sequence."""
 
     def check(self) -> None:
         super().check()
@@ -51,12 +59,11 @@ class NetworkConfig(TrainingConfig):
 
 def make_body(config: NetworkConfig, input_size: int, steps: int, dense: Mapping[str, Any], **options: Any) -> Body:
     """The recurrent part of a network, for sequences of so many steps; `dense`: options of a dense one alone."""
-    options |= {
-        "recurrence": IndRNNRecurrence if config.model == "indrnn" else IRevRNNRecurrence,
-        "bound": config.magnitude ** (1 / steps),
-        "clamp": config.bound_by == "clamp",
-        "dropout": config.dropout,
-    }
+    options |= {"recurrence": RECURRENCES[config.model], "dropout": config.dropout}
+    if config.model in ("mingru", "minlstm"):
+        options |= {"longest_memory": steps}
+    else:
+        options |= {"bound": config.magnitude ** (1 / steps), "clamp": config.bound_by == "clamp"}
     if config.model == "irevrnn":
         options |= {"rev_len": config.rev_len, "stable": config.stable}
     if config.network == "dense":

@@ -1,5 +1,7 @@
 """minGRU, minLSTM and the linear recurrence: accuracy over long sequences, extremes, layers, weights of others."""
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -153,16 +155,26 @@ def test_a_cell_is_one_step_of_a_layer(layer, cell):
     torch.testing.assert_close(h, network(x)[1][0])
 
 
+def memories(network, size):
+    """The steps that each unit keeps a state for, without an input: 1 / what is gone after one."""
+    x = torch.zeros(1, 1, network.input_size)
+    left = network(x, torch.ones(1, 1, size))[1] - network(x)[1]
+    return 1 / (1 - left.flatten())
+
+
 @pytest.mark.parametrize("name", GATES)
-def test_forget_bias_keeps_a_state_longer(name):
-    for bias in (0.0, 5.0):
-        network = LAYERS[name](3, 400, forget_bias=bias)
-        for _ in range(2):  # the second time after a reset
-            left = network(torch.zeros(20, 1, 3), torch.ones(1, 1, 400))[1] - network(torch.zeros(20, 1, 3))[1]
-            assert left.mean() > 0.8 if bias else left.mean() < 0.05
-            network.reset_parameters()
-    with pytest.raises(ValueError, match=r"forget_bias is 1\.0, and there is no bias"):
+def test_first_memories(name):
+    for _ in range(2):  # the second time after a reset
+        network = LAYERS[name](3, 20_000, forget_bias=5.0)
+        assert 100 < memories(network, 20_000).median() < 200  # e^5 is 148
+        network.reset_parameters()
+    spread = memories(LAYERS[name](100, 20_000, longest_memory=784), 20_000)
+    shares = torch.histc(spread.log(), bins=5, min=0, max=math.log(784)) / len(spread)
+    torch.testing.assert_close(shares, torch.full((5,), 0.2), rtol=0, atol=0.03)
+    with pytest.raises(ValueError, match="the first memory is set by a bias, and there is none"):
         LAYERS[name](3, 4, bias=False, forget_bias=1.0)
+    with pytest.raises(ValueError, match="two ways to set the same numbers"):
+        LAYERS[name](3, 4, longest_memory=9, forget_bias=1.0)
 
 
 def heinsen(log_keep, log_value):

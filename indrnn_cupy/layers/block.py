@@ -95,6 +95,7 @@ class ProjectedBlock(nn.Module):
         self.differences = differences
         self.projection = projection(input_size, width_before(hidden_size, options))
         self.block = RecurrentBlock(hidden_size, *arguments, **options)
+        self.block.recurrence.initialize_(self.projection)
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
         y = self.block(self.projection(x), lengths)

@@ -1,5 +1,6 @@
 """The recurrences of minGRU and minLSTM as modules."""
 
+import math
 from collections.abc import Callable
 from typing import ClassVar
 
@@ -21,10 +22,17 @@ class GatedRecurrence(Recurrence):
         activation: str = "identity",
         batch_first: bool = False,
         learned_h0: bool = False,
+        forget_bias: float = 0.0,
+        longest_memory: float | None = None,
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
     ) -> None:
         super().__init__(hidden_size, activation, batch_first)
+        if longest_memory is not None and not 2 <= longest_memory < math.inf:
+            raise ValueError(f"longest_memory is {longest_memory}, expected a number of steps, at least 2")
+        if forget_bias and longest_memory is not None:
+            raise ValueError("forget_bias and longest_memory are two ways to set the same numbers; give one")
+        self.forget_bias, self.longest_memory = forget_bias, longest_memory
         self.h0: nn.Parameter | None = None
         if learned_h0:
             self.h0 = nn.Parameter(torch.zeros(hidden_size, device=device, dtype=dtype))
@@ -32,6 +40,21 @@ class GatedRecurrence(Recurrence):
     def reset_parameters(self) -> None:
         if self.h0 is not None:
             nn.init.zeros_(self.h0)
+
+    @torch.no_grad()
+    def initialize_(self, projection: nn.Linear) -> None:
+        if not self.forget_bias and self.longest_memory is None:
+            return
+        if projection.bias is None:
+            raise ValueError("the first memory is set by a bias, and there is none")
+        keeping, *taking = projection.bias.unflatten(0, (self.gates, -1))[:-1]
+        bias = torch.full_like(keeping, self.forget_bias)
+        if self.longest_memory is not None:
+            bias.uniform_(0, math.log(self.longest_memory)).exp_().sub_(1).clamp_(min=1e-3).log_()
+        for gate in taking or [keeping]:
+            gate.sub_(bias)
+        if taking:
+            keeping.add_(bias)
 
     def forward(
         self,
@@ -58,6 +81,9 @@ class MinGRURecurrence(GatedRecurrence):
         activation: phi of the candidate, "identity", "tanh", "g", ...
         batch_first: sequences are `(B, T, 2 H)` instead of `(T, B, 2 H)`.
         learned_h0: the state begins at a parameter `h0`, `(H,)`, where none is given; it begins at 0.
+        forget_bias: added to the gate's bias in the projection before it, such that a state is kept longer at first:
+            for e^forget_bias steps, while with 0 it is gone in two.
+        longest_memory: instead, first memories spread evenly in their logarithm from 1 to so many steps.
 
     Shape: `forward(x, h0=None, *, lengths=None, resets=None, reverse=False)` with x `(T, B, 2 H)` and h0 `(B, H)` gives
     `(y, h_n)`, `(T, B, H)` and `(B, H)`. `step(x_t, h)` is one step of a stream.

@@ -10,16 +10,6 @@ from .gated import GatedRecurrence, MinGRURecurrence, MinLSTMRecurrence
 from .stack import RecurrentStack
 
 
-def remember_longer_(projection: nn.Module, hidden_size: int, gates: int, forget_bias: float) -> None:
-    """Adds to the bias of a gate, such that a state is kept longer: of minGRU's z less, of minLSTM's f more."""
-    if not forget_bias:
-        return
-    if not isinstance(projection.bias, Tensor):
-        raise ValueError(f"forget_bias is {forget_bias}, and there is no bias to add it to")
-    with torch.no_grad():
-        projection.bias[:hidden_size] += forget_bias if gates == 3 else -forget_bias
-
-
 class MinGRU(RecurrentStack):
     r"""A stack of minGRU layers, each one matrix product for gate and candidate, and the recurrence:
 
@@ -27,9 +17,7 @@ class MinGRU(RecurrentStack):
 
     Args:
         input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional: as in `torch.nn.GRU`.
-        activation, learned_h0: as in :class:`MinGRURecurrence`.
-        forget_bias: added to the gates' first bias, such that a state is kept longer: with 0, the first gates are near
-            1/2 and a state is gone in a few steps; with b it is kept for about e^b.
+        activation, learned_h0, forget_bias, longest_memory: as in :class:`MinGRURecurrence`.
 
     Shape, attributes: as of :class:`IndRNN`.
 
@@ -51,6 +39,7 @@ class MinGRU(RecurrentStack):
         bidirectional: bool = False,
         learned_h0: bool = False,
         forget_bias: float = 0.0,
+        longest_memory: float | None = None,
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
     ) -> None:
@@ -67,17 +56,9 @@ class MinGRU(RecurrentStack):
             self.recurrence,
             activation=activation,
             learned_h0=learned_h0,
+            forget_bias=forget_bias,
+            longest_memory=longest_memory,
         )
-        self.forget_bias = forget_bias
-        self._remember_longer()
-
-    def _remember_longer(self) -> None:
-        for projection in self.projections:
-            remember_longer_(projection, self.hidden_size, self.recurrence.gates, self.forget_bias)
-
-    def reset_parameters(self) -> None:
-        super().reset_parameters()
-        self._remember_longer()
 
     @classmethod
     def from_weights(cls, weights: Mapping[str, Any], **options: Any) -> "MinGRU":

@@ -20,6 +20,9 @@ class Recurrence(nn.Module):
         F.check_activation(activation)
         self.hidden_size, self.activation, self.batch_first = hidden_size, activation, batch_first
 
+    def initialize_(self, projection: nn.Linear) -> None:
+        """Gives the projection before it the first values that it needs."""
+
     def step(self, x_t: Tensor, state: Any = None) -> tuple[Tensor, Any]:
         """One step of a stream: x_t `(B, gates * H)` and the state give the output, `(B, H)`, and the next state."""
         time = 1 if self.batch_first else 0

@@ -65,10 +65,16 @@ class RecurrentStack(nn.Module):
                 self.projections.append(nn.Linear(width, recurrence.gates * hidden_size, bias, device, dtype))
                 self.recurrences.append(recurrence(hidden_size, **options))
         self.dropout = nn.Dropout(dropout)
+        self._initialize()
+
+    def _initialize(self) -> None:
+        for projection, recurrence in zip(self.projections, self.recurrences, strict=True):
+            recurrence.initialize_(projection)  # type: ignore[operator]  # a ModuleList forgets what it holds
 
     def reset_parameters(self) -> None:
         for module in (*self.projections, *self.recurrences):
             module.reset_parameters()
+        self._initialize()
 
     def forward(
         self,
