@@ -54,3 +54,26 @@ def jax_scan(x: Tensor, u: Tensor, gradient: Tensor) -> Pair | None:
     forward = jax.jit(scan)
     both = jax.jit(lambda x, u, g: jax.vjp(scan, x, u)[1](g))
     return lambda: forward(x_, u_).block_until_ready(), lambda: jax.block_until_ready(both(x_, u_, gradient_))
+
+
+def jax_associative_scan(x: Tensor, gradient: Tensor) -> Pair | None:
+    """minGRU by jax.lax.associative_scan under jit, in linear space; None where JAX is not installed."""
+    if not importlib.util.find_spec("jax"):
+        return None
+    import jax
+
+    x_, gradient_ = (jax.numpy.asarray(t.numpy()) for t in (x, gradient))
+
+    def scan(x):
+        gate, hidden = jax.numpy.split(x, 2, -1)
+        z = jax.nn.sigmoid(gate)
+        value = z * jax.numpy.where(hidden >= 0, hidden + 0.5, jax.nn.sigmoid(hidden))
+
+        def combine(first, second):
+            return second[0] * first[0], second[0] * first[1] + second[1]
+
+        return jax.lax.associative_scan(combine, (1 - z, value))[1]
+
+    forward = jax.jit(scan)
+    both = jax.jit(lambda x, g: jax.vjp(scan, x)[1](g))
+    return lambda: forward(x_).block_until_ready(), lambda: jax.block_until_ready(both(x_, gradient_))

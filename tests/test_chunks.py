@@ -111,12 +111,22 @@ def test_only_few_lanes_and_many_steps_of_the_package_s_own_kernels(tmp_path):
         assert chunks.chunk_steps(65536, 1, 128) == 0
 
 
-def test_unclamped_activations_are_summed_up_in_backward_alone():
+def test_only_what_can_be_summed_up_is_cut_in_forward():
     for recurrence in CHUNKED:
         with interpreted(4) as launches:
             with_gradients(recurrence.function, recurrence.make_inputs(9, 1, 3, torch.float32))
-        names = [launch.name for launch in launches]
-        clamps = recurrence.options["activation"] in ("relu", "hardtanh", "identity")
-        forward = ["indrnn_forward_summary", "chunk_starts"] if clamps else []
-        expected = [*forward, "indrnn_forward", "indrnn_backward_summary", "chunk_starts", "indrnn_backward"]
-        assert names == expected
+        forward, backward = (kernel.name for kernel in recurrence.kernels)
+        whole = recurrence.name == "indrnn" and recurrence.options["activation"] in ("tanh", "sigmoid")
+        cut = [] if whole else [f"{forward}_summary", "chunk_starts"]
+        expected = [*cut, forward, f"{backward}_summary", "chunk_starts", backward]
+        assert [launch.name for launch in launches] == expected
+
+
+@pytest.mark.parametrize("recurrence", [r for r in CHUNKED if r.name != "indrnn"], ids=str)
+def test_gated_recurrences_differ_by_their_rounding_alone(recurrence, sanitized):  # noqa: F811
+    inputs = recurrence.make_inputs(4096, 1, 64, torch.float32)
+    sequential = with_gradients(recurrence.function, inputs)
+    with sanitized("none", like_gpu=True, chunk=64):
+        chunked = with_gradients(recurrence.function, inputs)
+    for a, e in zip(chunked, sequential, strict=True):
+        assert (a - e).abs().max() <= 2e-6 * e.abs().max()
