@@ -4,14 +4,15 @@ import os
 import tempfile
 
 os.environ["OMP_WAIT_POLICY"] = "passive"  # waiting threads must not spin on a shared machine
-_cache = tempfile.TemporaryDirectory()
-os.environ["INDRNN_CUPY_CACHE_DIR"] = os.path.join(_cache.name, "kernels")
+if "PYTEST_XDIST_WORKER" not in os.environ:  # whose cache is that of the process which began it
+    _cache = tempfile.TemporaryDirectory()
+    os.environ["INDRNN_CUPY_CACHE_DIR"] = os.path.join(_cache.name, "kernels")
 os.environ.pop("INDRNN_CUPY_KERNELS", None)
 
-from contextlib import nullcontext  # noqa: E402
+from contextlib import nullcontext
 
-import pytest  # noqa: E402
-import torch  # noqa: E402
+import pytest
+import torch
 
 torch.set_num_threads(2)
 

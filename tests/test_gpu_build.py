@@ -7,7 +7,7 @@ from indrnn_cupy.check import ARCHITECTURES
 from indrnn_cupy.check.interpreter import STREAM, interpreted
 from indrnn_cupy.check.machine_code import loads_in_flight
 from indrnn_cupy.check.programs import compile_program, programs
-from indrnn_cupy.check.recurrences import RECURRENCES, with_gradients
+from indrnn_cupy.check.recurrences import FIRST, RECURRENCES, with_gradients
 from indrnn_cupy.ops.sequence import TYPES
 from indrnn_cupy.runtime import source, use_kernels
 from indrnn_cupy.runtime.errors import KernelCompileError
@@ -29,27 +29,29 @@ def assert_sound(program, architecture):
             assert found.loads_in_flight >= (32 if plain else 16)
 
 
-def builds():
-    """The first cell of every recurrence for every architecture, the others for one."""
-    names = set()
-    for recurrence in RECURRENCES:
-        for architecture in ("sm_90",) if recurrence.name in names else ("sm_75", *ARCHITECTURES):
-            yield pytest.param(recurrence, architecture, id=f"{recurrence}-{architecture}")
-        names.add(recurrence.name)
+def cells(first, others):
+    """Pairs of a recurrence and something else: for the first cell of each recurrence, and for its other cells."""
+    pairs = [(r, what) for r in RECURRENCES for what in (first if r in FIRST else others)]
+    return [pytest.param(r, what, id=f"{r}-{what}") for r, what in pairs]
 
 
-@pytest.mark.parametrize("dtype", TYPES, ids=str)
-@pytest.mark.parametrize(("recurrence", "architecture"), list(builds()))
-def test_no_spills_and_many_loads_in_flight(recurrence, dtype, architecture):
-    assert_sound(next(programs(recurrence, dtype, False)), architecture)
+@pytest.mark.parametrize(("recurrence", "architecture"), cells(["sm_75", *ARCHITECTURES], ["sm_90"]))
+def test_no_spills_and_many_loads_in_flight(recurrence, architecture):
+    assert_sound(next(programs(recurrence, torch.float32, False)), architecture)
 
 
-@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.parametrize("dtype", [t for t in TYPES if t != torch.float32], ids=str)
+@pytest.mark.parametrize("recurrence", FIRST, ids=str)
+def test_no_spills_of_other_types(recurrence, dtype):
+    assert_sound(next(programs(recurrence, dtype, False)), "sm_90")
+
+
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
-def test_no_spills_with_resets_and_in_chunks(dtype, architecture):
+@pytest.mark.parametrize("recurrence", FIRST, ids=str)
+def test_no_spills_with_resets_and_in_chunks(recurrence, dtype):
     for resets in (False, True):
-        for program in programs(RECURRENCES[0], dtype, resets):
-            assert_sound(program, architecture)
+        for program in programs(recurrence, dtype, resets):
+            assert_sound(program, "sm_90")
 
 
 @pytest.mark.slow
@@ -78,10 +80,9 @@ def test_loads_in_flight_of_a_loop_that_waits_for_each():
     assert loads_in_flight(four) == {"k": 4}
 
 
-@pytest.mark.parametrize("dtype", TYPES, ids=str)
 @pytest.mark.parametrize("shape", [(34, 3, 5), (70, 1, 40)], ids=str)
-@pytest.mark.parametrize("recurrence", RECURRENCES, ids=str)
-def test_interpreted_ptx_gives_the_bits_of_the_cpu(recurrence, shape, dtype):
+@pytest.mark.parametrize(("recurrence", "dtype"), cells(TYPES, [torch.float32]))
+def test_interpreted_ptx_gives_the_bits_of_the_cpu(recurrence, dtype, shape):
     T, B, _ = shape
     inputs = recurrence.make_inputs(*shape, dtype)
     some = {"lengths": torch.arange(T, T - B, -1), "resets": torch.rand(T, B) < 0.1, "reverse": True}
@@ -94,7 +95,7 @@ def test_interpreted_ptx_gives_the_bits_of_the_cpu(recurrence, shape, dtype):
     assert all(torch.equal(a, b) for a, b in zip(on_gpu, on_cpu, strict=True))
 
 
-@pytest.mark.parametrize("recurrence", RECURRENCES, ids=str)
+@pytest.mark.parametrize("recurrence", FIRST, ids=str)
 def test_interpreted_ptx_takes_any_strides(recurrence):
     sequence, *rest = recurrence.make_inputs(9, 3, 6, torch.float32)
     expected = with_gradients(recurrence.function, (sequence, *rest))

@@ -6,9 +6,8 @@ from closeness import assert_close
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from indrnn_cupy import functional
-from indrnn_cupy.check.recurrences import RECURRENCES, with_gradients
+from indrnn_cupy.check.recurrences import FIRST, RECURRENCES, with_gradients
 
-FIRST = list({r.name: r for r in reversed(RECURRENCES)}.values())  # one cell of each
 pytestmark = pytest.mark.usefixtures("device")
 
 

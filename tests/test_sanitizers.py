@@ -9,13 +9,12 @@ from indrnn_cupy import functional as F
 from indrnn_cupy import use_kernels
 from indrnn_cupy.check.emulated_gpu import Fault
 from indrnn_cupy.check.interpreter import interpreted
-from indrnn_cupy.check.recurrences import RECURRENCES, with_gradients
+from indrnn_cupy.check.recurrences import FIRST, with_gradients
 from indrnn_cupy.ops import gpu
 from indrnn_cupy.runtime import Kernel, cuda, source
 from indrnn_cupy.runtime.errors import KernelSignatureError
 
 FORMS = {"CPU": {}, "GPU": {"like_gpu": True}, "chunks": {"like_gpu": True, "chunk": 4}}
-FIRST = list({r.name: r for r in reversed(RECURRENCES)}.values())  # one cell of each
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float16], ids=str)

@@ -105,6 +105,7 @@ RECURRENCES = [
 RECURRENCES += [_gated("mingru", {"activation": phi}, partial(_gated_inputs, 2)) for phi in ("g", "tanh")]
 RECURRENCES += [_gated("minlstm", {"activation": phi}, partial(_gated_inputs, 3)) for phi in ("identity", "g")]
 RECURRENCES.append(_gated("linear_recurrence", {}, _linear_inputs))
+FIRST = list({recurrence.name: recurrence for recurrence in reversed(RECURRENCES)}.values())[::-1]  # one cell of each
 
 
 def with_gradients(function: Callable[..., Any], inputs: tuple[Tensor, ...], **options: Any) -> list[Tensor]:
