@@ -216,11 +216,20 @@ def test_weights_of_numpy_cells(name):
         np.testing.assert_allclose(y_t, h, rtol=1e-12)
 
 
-def test_weights_that_do_not_fit_are_refused():
-    with pytest.raises(ValueError, match=r"lack linear_z.bias, .* or to_hidden_and_gate.weight; there are linear_z.w"):
-        MinGRU.from_weights({"linear_z.weights": torch.zeros(2, 3)})
-    weights = {"to_hidden_and_gate.weight": torch.zeros(4, 3), "to_out.weight": torch.zeros(3, 2)}
-    with pytest.raises(ValueError, match=r"the weights have to_out.weight too, for which MinGRU has no place"):
+@pytest.mark.parametrize(
+    ("weights", "message"),
+    [
+        ({}, "the weights are none; expected to_hidden_and_gate.weight alone or linear_z.weights, "),
+        ({"linear_z.weights": torch.zeros(2, 3)}, "the weights are linear_z.weights; expected"),
+        (
+            {"to_hidden_and_gate.weight": torch.zeros(4, 3), "to_out.weight": torch.zeros(3, 2)},
+            "to_out.weight; expected",
+        ),
+        ({"to_hidden_and_gate.weight": torch.zeros(5, 3)}, "as many rows and columns for each gate"),
+    ],
+)
+def test_weights_that_do_not_fit_are_refused(weights, message):
+    with pytest.raises(ValueError, match=message.replace(".", r"\.")):
         MinGRU.from_weights(weights)
 
 

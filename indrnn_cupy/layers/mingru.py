@@ -74,20 +74,20 @@ class MinGRU(RecurrentStack):
         """
         found = {name: torch.as_tensor(value) for name, value in weights.items()}
         joined, order, gates = cls.foreign
-        activation = "g" if f"{joined}.weight" in found else "identity"
-        if activation == "g":
-            parts = dict(zip(order, found.pop(f"{joined}.weight").chunk(len(order)), strict=True))
-            weight, bias = torch.cat([parts[gate] for gate in gates]), None
+        numpy_cell = [f"linear_{gate}.{end}" for end in ("weights", "bias") for gate in gates]
+        if found.keys() == {f"{joined}.weight"}:
+            activation, bias = "g", None
+            parts = dict(zip(order, found[f"{joined}.weight"].chunk(len(order)), strict=False))
+        elif found.keys() == set(numpy_cell):
+            activation, bias = "identity", torch.cat([found[f"linear_{gate}.bias"] for gate in gates])
+            parts = {gate: found[f"linear_{gate}.weights"] for gate in gates}
         else:
-            names = [f"linear_{gate}.{end}" for gate in gates for end in ("weights", "bias")]
-            if missing := [name for name in names if name not in found]:
-                raise ValueError(
-                    f"the weights lack {', '.join(missing)}, or {joined}.weight; there are {', '.join(found)}"
-                )
-            taken = [found.pop(name) for name in names]
-            weight, bias = torch.cat(taken[::2]), torch.cat(taken[1::2])
-        if found:
-            raise ValueError(f"the weights have {', '.join(found)} too, for which {cls.__name__} has no place")
+            expected = f"{joined}.weight alone or {', '.join(numpy_cell)}"
+            raise ValueError(f"the weights are {', '.join(found) or 'none'}; expected {expected}")
+        if len(parts) != len(gates) or len({part.shape for part in parts.values()}) > 1:
+            shapes = ", ".join(f"{name} {tuple(tensor.shape)}" for name, tensor in found.items())
+            raise ValueError(f"the weights are {shapes}, expected as many rows and columns for each gate")
+        weight = torch.cat([parts[gate] for gate in gates])
         hidden_size, input_size = weight.shape[0] // len(gates), weight.shape[1]
         of_weights: dict[str, Any] = {"activation": activation, "bias": bias is not None, "dtype": weight.dtype}
         network = cls(input_size, hidden_size, **of_weights | options)

@@ -19,6 +19,7 @@ from .sequence import SequenceKernel, Steps, sequence_kernel
 class Gated(NamedTuple):
     """The kernels of one of these recurrences."""
 
+    inputs: int
     forward: SequenceKernel
     backward: SequenceKernel
     forward_chunks: Summary
@@ -40,6 +41,7 @@ def gated(file: str, name: str, inputs: tuple[str, ...]) -> Gated:
         return sequence_kernel(file, f"{name}_{what}", tensors, sequences)
 
     return Gated(
+        after,
         kernel("forward", f"{read}, const state* h0, scalar* y, scalar* h_n", *inputs, "y"),
         kernel(
             "backward",
@@ -67,7 +69,6 @@ KERNELS = {
     "minlstm": gated("minlstm.cu", "minlstm", ("forget", "input", "candidate")),
     "linear_recurrence": gated("linear.cu", "linear", ("a", "b")),
 }
-INPUTS = {"mingru": 2, "minlstm": 3, "linear_recurrence": 2}
 
 
 def cell(activation: str) -> tuple[str, ...]:
@@ -76,7 +77,7 @@ def cell(activation: str) -> tuple[str, ...]:
 
 
 def one_by_one(name: str, x: Sequence[Tensor]) -> list[Tensor]:
-    return list(x[0].chunk(INPUTS[name], -1)) if len(x) == 1 else list(x)
+    return list(x[0].chunk(KERNELS[name].inputs, -1)) if len(x) == 1 else list(x)
 
 
 def _forward(
