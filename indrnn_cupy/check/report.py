@@ -17,7 +17,7 @@ from ..ops import cpu
 from ..runtime import KernelError, host, missing, overlay, source
 from .recurrences import RECURRENCES, Recurrence, with_gradients
 
-STEPS, BATCH, HIDDEN = 256, 2, 32  # of the run that is counted
+STEPS, FEWER_STEPS, BATCH, HIDDEN = 256, 32, 2, 32  # of the run in which a kernel's bytes are counted, and of others
 CHUNK_ERROR = 5e-5  # of the largest number: chunks of time are rounded otherwise
 FEWEST_LOADS = 16  # under way, below which a GPU waits for its memory
 ROW = "{:<26}{:<9}{:>10}{:>9}{:>17}{:>15}{:>12}  {}"
@@ -130,15 +130,18 @@ def _run(recurrence: Recurrence, bytes_each: dict[str, float], faults: Faults) -
     """Launches every kernel on the emulated GPU, beside the CPU, and counts the bytes that it moves."""
     from .interpreter import interpreted
 
-    for T, options in zip((STEPS, STEPS // 4), _options(STEPS // 4, BATCH), strict=True):
+    first = STEPS if recurrence.kernels[0].name not in bytes_each else FEWER_STEPS
+    for T, options in zip((first, FEWER_STEPS), _options(FEWER_STEPS, BATCH), strict=True):
         inputs = recurrence.make_inputs(T, BATCH, HIDDEN, torch.float32)
         expected = with_gradients(recurrence.function, inputs, **options)
         for chunk in (0, T // 4) if recurrence.summaries else (0,):
             with interpreted(chunk) as launches:
                 actual = with_gradients(recurrence.function, inputs, **options)
+            moved: dict[str, float] = defaultdict(float)
             for launch in launches:  # the plain kernels are counted without chunks, and all in the plain run
-                moved = launch.stats["global_load_bytes"] + launch.stats["global_store_bytes"]
-                bytes_each.setdefault(launch.name, moved / inputs[0].numel())
+                moved[launch.name] += launch.stats["global_load_bytes"] + launch.stats["global_store_bytes"]
+            for name, count in moved.items():
+                bytes_each.setdefault(name, count / (T * BATCH * HIDDEN))
             if chunk and overlay():  # chunks are of the package's own kernels
                 continue
             bound = CHUNK_ERROR if chunk else 0.0
