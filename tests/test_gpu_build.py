@@ -99,8 +99,8 @@ def test_interpreted_ptx_gives_the_bits_of_the_cpu(recurrence, dtype, shape):
 def test_interpreted_ptx_takes_any_strides(recurrence):
     sequence, *rest = recurrence.make_inputs(9, 3, 6, torch.float32)
     expected = with_gradients(recurrence.function, (sequence, *rest))
-    wide = torch.full((9, 3, 10), float("nan"))
-    sliced = wide[..., 2:8].copy_(sequence)
+    width = sequence.shape[-1]
+    sliced = torch.full((9, 3, width + 4), float("nan"))[..., 2 : 2 + width].copy_(sequence)
     permuted = sequence.transpose(0, 1).contiguous().transpose(0, 1)
     for moved in (sliced, permuted):
         with interpreted():
