@@ -158,7 +158,9 @@ def draw(rows: list[dict], path: Path) -> None:
             axes[1, column].plot(steps, [time[name, T] / time[ours, T] for T in steps], **style)
         axes[0, column].set(xscale="log", yscale="log", ylabel="ms", title=f"{title}, forward and backward")
         axes[0, column].legend(fontsize=8)
-        axes[1, column].set(yscale="log", xlabel="steps", ylabel=f"times {ours.removesuffix(', a layer')}")
+        axes[1, column].set(
+            yscale="log", xlabel="steps", ylabel=f"time, divided by that of {ours.removesuffix(', a layer')}"
+        )
         axes[1, column].grid(axis="y", color="0.9")
     figure.suptitle(f"batch {BATCH}, {HIDDEN} units, float32, {torch.get_num_threads()} CPU threads", fontsize=10)
     figure.savefig(path, dpi=110)

@@ -74,10 +74,11 @@ def draw(forms: dict[str, int], networks: dict[str, list[int]], path: Path) -> N
     bars = left.barh(list(forms)[::-1], [bytes_ / 2**20 for bytes_ in forms.values()][::-1], color="tab:blue")
     left.bar_label(bars, fmt="%.0f", padding=3)
     left.margins(x=0.15)
-    left.set(xlabel="MiB kept for backward", title=f"IRevRNN, (T, B, H) = ({T}, {B}, {H}), R = {SUB_STEPS}")
+    left.set(xlabel="MiB kept for backward, the output among them", title=f"IRevRNN, {SUB_STEPS} sub-steps")
+    figure.suptitle(f"(T, B, H) = ({T}, {B}, {H}), float32", fontsize=10)
     for name, sizes in networks.items():
         right.plot(DEPTHS, [bytes_ / 2**20 for bytes_ in sizes], "o-", label=name)
-    right.set(xlabel="layers", ylabel="MiB kept for backward", title=f"networks, {H} units", ylim=(0, None))
+    right.set(xlabel="layers", ylabel="MiB kept for backward", title="networks of IndRNN", ylim=(0, None))
     right.set_xticks(DEPTHS)
     right.legend()
     figure.savefig(path, dpi=120)

@@ -44,7 +44,7 @@ class TrainingConfig:
     clip_norm: float | None = None
     """The gradient of all parameters together is shortened to this norm."""
     bound_by: Literal["projection", "clamp", "penalty"] = "projection"
-    """How recurrent weights are held: brought back after each step, clamped in the forward pass, or by the loss."""
+    """How recurrent weights with a bound are held: brought back after each step, clamped in forward, or by the loss."""
     penalty: float = 1.0
     """Weight of the penalty in the loss."""
     precision: Literal["fp32", "bf16", "fp16"] = "fp32"

@@ -1,6 +1,6 @@
 """What the classification tasks share: the settings of their networks, a body, and a classifier."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
@@ -33,7 +33,7 @@ class NetworkConfig(TrainingConfig):
     """What the settings of a classification task go on with."""
 
     model: Literal["indrnn", "irevrnn", "mingru", "minlstm"] = "indrnn"
-    """The recurrence."""
+    """The recurrence. minGRU and minLSTM begin with memories spread up to the length of a sequence."""
     rev_len: int = 3
     """Sub-steps of irevrnn in each step."""
     stable: bool = False
@@ -47,7 +47,7 @@ class NetworkConfig(TrainingConfig):
     dropout: float = 0.1
     """One mask for all time steps, after each layer; in a dense network less in bottlenecks and transitions."""
     magnitude: float = 5.0
-    """Recurrent weights are held within magnitude ** (1 / T), T being the steps of a sequence."""
+    """Recurrent weights of indrnn and irevrnn are held within magnitude ** (1 / T), T the steps of a sequence."""
 
     def check(self) -> None:
         super().check()
@@ -61,18 +61,21 @@ def make_body(config: NetworkConfig, input_size: int, steps: int, dense: Mapping
     """The recurrent part of a network, for sequences of so many steps; `dense`: options of a dense one alone."""
     options |= {"recurrence": RECURRENCES[config.model], "dropout": config.dropout}
     if config.model in ("mingru", "minlstm"):
-        options |= {"longest_memory": steps}
+        options |= {"longest_memory": max(2, steps)}
+        if config.network in ("residual", "reversible"):
+            options |= {"norm_first": True}  # whose bias sets the memory
     else:
         options |= {"bound": config.magnitude ** (1 / steps), "clamp": config.bound_by == "clamp"}
     if config.model == "irevrnn":
         options |= {"rev_len": config.rev_len, "stable": config.stable}
     if config.network == "dense":
         return DenseNetwork(input_size, config.hidden_size, **dense, **options)
-    if config.network == "reversible":  # whose norms always come first
-        options.pop("norm_first", None)
-        return ReversibleNetwork(input_size, config.hidden_size, config.num_layers, **options)
-    kind = PlainNetwork if config.network == "plain" else ResidualNetwork
-    return kind(input_size, config.hidden_size, config.num_layers, **options)
+    kinds: dict[str, Callable[..., Body]] = {
+        "plain": PlainNetwork,
+        "residual": ResidualNetwork,
+        "reversible": ReversibleNetwork,
+    }
+    return kinds[config.network](input_size, config.hidden_size, config.num_layers, **options)
 
 
 def make_classifier(input_size: int, classes: int) -> nn.Linear:

@@ -197,7 +197,7 @@ def test_weights_of_mingru_pytorch(name):
     else:
         d = softplus(-gates[0]) - softplus(-gates[1])
         key, expected = "to_hidden_and_f_i_gate", heinsen(-softplus(d), -softplus(-d) + log_g(hidden))
-    network = LAYERS[name].from_weights({f"{key}.weight": weight}, batch_first=True)
+    network = LAYERS[name].from_weights({f"{key}.weight": weight}, batch_first=True, learned_h0=True)
     torch.testing.assert_close(network(x)[0], expected)
 
 
@@ -225,7 +225,16 @@ def test_weights_of_numpy_cells(name):
             {"to_hidden_and_gate.weight": torch.zeros(4, 3), "to_out.weight": torch.zeros(3, 2)},
             "to_out.weight; expected",
         ),
-        ({"to_hidden_and_gate.weight": torch.zeros(5, 3)}, "as many rows and columns for each gate"),
+        ({"to_hidden_and_gate.weight": torch.zeros(5, 3)}, "as many rows and columns of floats for each gate"),
+        ({"to_hidden_and_gate.weight": torch.zeros(4)}, "as many rows and columns of floats for each gate"),
+        (
+            {
+                f"linear_{g}.{end}": torch.zeros(n, *w)
+                for g, n in (("z", 2), ("h", 4))
+                for end, w in (("weights", [3]), ("bias", []))
+            },
+            "as many rows and columns of floats for each gate",
+        ),
     ],
 )
 def test_weights_that_do_not_fit_are_refused(weights, message):
@@ -241,3 +250,12 @@ def test_networks_of_them(kind, name):
     assert y.shape == (9, 4, network.output_size) and not y[3:, 1].any()
     y.square().sum().backward()
     assert all(p.grad.isfinite().all() for p in network.parameters())
+
+
+def test_sizes_of_recurrences_and_cells_are_checked():
+    with pytest.raises(ValueError, match="hidden_size is -3, expected a whole number"):
+        MinGRURecurrence(-3)
+    with pytest.raises(ValueError, match=r"x has shape \(4, 2, 6\), expected 2 \* 5 in the end"):
+        MinGRURecurrence(5)(torch.randn(4, 2, 6))
+    with pytest.raises(ValueError, match=r"x_t has shape \(2, 3\) and h \(6,\), expected \(B, features\)"):
+        MinGRUCell(3, 6)(torch.randn(2, 3), torch.zeros(6))

@@ -7,7 +7,16 @@ import torch
 from torch import nn
 
 from benchmarks.network import kept
-from indrnn_cupy import IRevRNNRecurrence, ReversibleNetwork
+from indrnn_cupy import (
+    IRevRNNRecurrence,
+    MinGRU,
+    MinGRURecurrence,
+    MinLSTMRecurrence,
+    PlainNetwork,
+    RecurrentBlock,
+    ResidualNetwork,
+    ReversibleNetwork,
+)
 from indrnn_cupy.layers import reversible
 
 OPTIONS = {
@@ -21,9 +30,11 @@ OPTIONS = {
 
 def plainly(branches, x1, x2, lengths):
     """The same by autograd, which keeps everything."""
+    dtype = x1.dtype
+    x1, x2 = (x.to(torch.promote_types(dtype, torch.float32)) for x in (x1, x2))
     for branch in branches:
-        x1, x2 = x2, x1 + branch(x2, lengths)
-    return x1, x2
+        x1, x2 = x2, x1 + branch(x2.to(dtype), lengths)
+    return x1.to(dtype), x2.to(dtype)
 
 
 def train_once(network, x, lengths, autocast=False):
@@ -57,7 +68,6 @@ def test_autocast_is_replayed(monkeypatch):
     twin, x = copy.deepcopy(network), torch.randn(9, 4, 3)
     actual = train_once(network, x, None, autocast=True)
     monkeypatch.setattr(reversible, "couple", plainly)
-    twin.first.register_forward_hook(lambda module, inputs, output: output.float())
     for a, e in zip(actual, train_once(twin, x, None, autocast=True), strict=True):
         assert a.dtype == e.dtype
         assert (a - e).abs().max() <= 1e-4 * e.abs().max()
@@ -88,9 +98,73 @@ def test_evaluation_keeps_nothing_and_a_second_derivative_is_refused():
         grad.sum().backward()
 
 
-def test_no_blocks_are_refused():
+@pytest.mark.parametrize("kind", [ReversibleNetwork, ResidualNetwork])
+def test_wrong_options_are_refused(kind):
     with pytest.raises(ValueError, match="num_blocks is 0, expected at least 1"):
-        ReversibleNetwork(3, 6, 0)
+        kind(3, 6, 0)
+    with pytest.raises(TypeError, match="recurrence is MinGRU, expected the class of a recurrence alone"):
+        kind(3, 6, 1, recurrence=MinGRU)
+    with pytest.raises(TypeError, match="batch_first: networks take"):
+        kind(3, 6, 1, batch_first=True)
+    with pytest.raises(ValueError, match="longest_memory needs norm_first=True in this network"):
+        kind(3, 6, 1, recurrence=MinGRURecurrence, longest_memory=9)
+
+
+def gradients_of(network, y):
+    return torch.autograd.grad(y.square().sum(), list(network.parameters()))
+
+
+@pytest.mark.parametrize("change", ["eval", "second call", "weights elsewhere"])
+def test_backward_sees_what_forward_saw(change, monkeypatch):
+    """Whatever happened to the network in between: its mode, its statistics, or weights that were not its own."""
+    found = []
+    for patched in (False, True):
+        torch.manual_seed(0)
+        network = ReversibleNetwork(3, 6, 2, dropout=0.5, norm="step", max_steps=9).double()
+        if patched:
+            monkeypatch.setattr(reversible, "couple", plainly)
+        x, other = torch.randn(2, 9, 2, 3, dtype=torch.float64)
+        weights = {n: p.detach() + 0.1 for n, p in network.named_parameters()}
+        weights = {n: p.requires_grad_() for n, p in weights.items()}
+        if change == "weights elsewhere":
+            y = torch.func.functional_call(network, weights, (x,))
+            found.append(torch.autograd.grad(y.square().sum(), list(weights.values())))
+            continue
+        y = network(x, torch.tensor([9, 4]))  # steps of one row are normalised by running statistics
+        if change == "eval":
+            network.eval()
+        else:
+            network(other, torch.tensor([9, 9]))
+        found.append(gradients_of(network, y))
+        assert network.training == (change != "eval")
+    for a, e in zip(*found, strict=True):
+        torch.testing.assert_close(a, e, rtol=1e-9, atol=1e-11)
+
+
+def test_weights_that_changed_before_backward_are_an_error():
+    network = ReversibleNetwork(3, 6, 2)
+    y = network(torch.randn(9, 4, 3))
+    with torch.no_grad():
+        network.branches[0].projection.weight.add_(1)
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        y.sum().backward()
+
+
+def test_whole_network_in_16_bits_and_on_meta():
+    network = ReversibleNetwork(3, 6, 2).bfloat16()
+    y = network(torch.randn(9, 4, 3).bfloat16())
+    y.float().square().sum().backward()
+    assert y.dtype == torch.bfloat16 and all(p.grad.dtype == torch.bfloat16 for p in network.parameters())
+    assert network.to("meta")(torch.randn(9, 4, 3, device="meta").bfloat16()).shape == (9, 4, 12)
+
+
+@pytest.mark.parametrize("name", ["mingru", "minlstm"])
+@pytest.mark.parametrize("kind", [PlainNetwork, ReversibleNetwork, ResidualNetwork])
+def test_first_memories_of_gates_are_in_the_norm(kind, name):
+    recurrence = {"mingru": MinGRURecurrence, "minlstm": MinLSTMRecurrence}[name]
+    network = kind(3, 2000, 2, recurrence=recurrence, norm_first=True, forget_bias=4.0)
+    norms = [m.norm for m in network.modules() if isinstance(m, RecurrentBlock)]
+    assert all((norm.bias[:2000] == (-4 if name == "mingru" else 4)).all() for norm in norms)
 
 
 def test_a_branch_of_any_modules():

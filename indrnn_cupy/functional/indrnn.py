@@ -28,7 +28,7 @@ def indrnn(
         x: input, `(T, B, H)`, or `(B, T, H)` with `batch_first`; float32, float64, float16 or bfloat16. The state is
             float32 for 16-bit types. Any strides; no copy is made as long as the hidden units lie side by side.
         weight: recurrent weight u, `(H,)`, in the type of `x`, or float32 beside a 16-bit `x`.
-        h0: initial state, `(B, H)`; zeros if not given. Its type is as for `weight`.
+        h0: initial state, `(B, H)`; zeros if not given. Its type is as for `weight`; it is read in that of `x`.
         activation: sigma, one of "relu", "tanh", "sigmoid", "hardtanh", "identity".
         lengths: number of steps of each row, `(B,)`, integers from 0 to T; others are refused, on a GPU clamped. Past
             its length a row's state stays as it is, its outputs are 0, and nothing there reaches a gradient.

@@ -37,15 +37,16 @@ def irevrnn(
     With a = b = 0 it is :func:`indrnn`. Where :math:`a_i b_i \le 0` the sub-steps rotate (h, c), and cannot grow it.
 
     Args:
+        x: input, `(T, B, H)`, already projected, as in :func:`indrnn`.
         weight: recurrent weight u, `(H,)`.
         hidden_weights, cell_weights: a and b, `(R, H)`.
         h0, c0: initial states, `(B, H)`; zeros if not given. With c0 = 0 and b = 0 no gradient reaches a.
         activation: sigma, as in :func:`indrnn`.
         inner_activation: phi, one of the same.
-        memory: what is kept for backward beside y: "recompute", c before every so manyth step, from which backward
-            works out the others; or "store", every c.
-        every: of "recompute", the steps from one c that is kept to the next; about the root of T if not given.
-        x, lengths, resets, reverse, batch_first: as in :func:`indrnn`.
+        memory: what is kept for backward beside y: "recompute", the c of one step in `every`, from which backward works
+            out the others; or "store", every c.
+        every: if not given, the first power of two above the root of T.
+        lengths, resets, reverse, batch_first: as in :func:`indrnn`.
 
     Returns:
         `y`, every h, in the shape, type and layout of `x`, and the last states `(h_n, c_n)`, `(B, H)` each.

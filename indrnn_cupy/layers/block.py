@@ -49,12 +49,16 @@ class RecurrentBlock(nn.Module):
         **options: Any,
     ) -> None:
         super().__init__()
+        if odd := {"batch_first", "device", "dtype"} & options.keys():
+            raise TypeError(
+                f"{', '.join(sorted(odd))}: networks take (T, B, features); move and convert them with .to()"
+            )
         if norm not in ("batch", "step", "layer", None):
             raise ValueError(f"norm is {norm!r}, expected 'batch', 'step', 'layer' or None")
         if (max_steps is not None) != (norm == "step"):
             raise ValueError(f"max_steps goes with norm='step', and they are {max_steps} and {norm!r}")
         self.recurrence = recurrence(hidden_size, **(of_last_layer(options) if last else options))
-        width = recurrence.gates * hidden_size if norm_first else hidden_size
+        width = width_before(hidden_size, {"recurrence": recurrence}) if norm_first else hidden_size
         self.norm: nn.Module | None = None
         if norm == "batch":
             self.norm = SequenceBatchNorm(width)
@@ -63,6 +67,8 @@ class RecurrentBlock(nn.Module):
         elif norm == "layer":
             self.norm = nn.LayerNorm(width)
         self.norm_first = norm_first
+        if norm_first and self.norm is not None:
+            self.recurrence.initialize_(self.norm)
         self.dropout = SequenceDropout(dropout)
 
     def _normalize(self, x: Tensor, lengths: Tensor | None) -> Tensor:
@@ -80,9 +86,22 @@ class RecurrentBlock(nn.Module):
         return self.dropout(y)
 
 
+def refuse_memory(options: dict[str, Any]) -> None:
+    """Raises ValueError if first memories are asked for where no bias sets them: the input of a block is a sum."""
+    if options.get("norm_first") and options.get("norm", "batch"):
+        return
+    for name in ("forget_bias", "longest_memory"):
+        if options.get(name):
+            raise ValueError(f"{name} needs norm_first=True in this network, as the norm's bias sets it")
+
+
 def width_before(hidden_size: int, options: dict[str, Any]) -> int:
     """What a block of these options takes."""
-    return options.get("recurrence", IndRNNRecurrence).gates * hidden_size
+    recurrence = options.get("recurrence", IndRNNRecurrence)
+    if not isinstance(recurrence, type) or not issubclass(recurrence, Recurrence):
+        name = getattr(recurrence, "__name__", recurrence)
+        raise TypeError(f"recurrence is {name}, expected the class of a recurrence alone, such as IndRNNRecurrence")
+    return recurrence.gates * hidden_size
 
 
 class ProjectedBlock(nn.Module):
@@ -95,7 +114,8 @@ class ProjectedBlock(nn.Module):
         self.differences = differences
         self.projection = projection(input_size, width_before(hidden_size, options))
         self.block = RecurrentBlock(hidden_size, *arguments, **options)
-        self.block.recurrence.initialize_(self.projection)
+        if not self.block.norm_first or self.block.norm is None:
+            self.block.recurrence.initialize_(self.projection)
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
         y = self.block(self.projection(x), lengths)

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from .block import ProjectedBlock, RecurrentBlock, projection, width_before
+from .block import ProjectedBlock, RecurrentBlock, projection, refuse_memory, width_before
 from .norm import with_differences, zero_padding
 
 
@@ -31,8 +31,8 @@ class PlainNetwork(_Layers):
     Args:
         input_size, hidden_size, num_layers: as in `torch.nn.RNN`.
         dropout: after each recurrence.
-        options: `recurrence`, IndRNN if not given, its options (`activation`, `bound`, `clamp`, ...), and `norm`,
-            `norm_first` and `max_steps` of :class:`RecurrentBlock`.
+        options: `recurrence`, the class of a recurrence alone, :class:`IndRNNRecurrence` if not given; its options
+            (`activation`, `bound`, `clamp`, ...); and `norm`, `norm_first` and `max_steps` of :class:`RecurrentBlock`.
 
     Shape: `forward(x, lengths=None)` with x `(T, B, input_size)` and lengths `(B,)` to `(T, B, output_size)`.
 
@@ -64,7 +64,10 @@ class ResidualNetwork(nn.Module):
         self, input_size: int, hidden_size: int, num_blocks: int, dropout: float = 0.0, **options: Any
     ) -> None:
         super().__init__()
+        if num_blocks < 1:
+            raise ValueError(f"num_blocks is {num_blocks}, expected at least 1")
         self.output_size = hidden_size
+        refuse_memory(options)
         width = width_before(hidden_size, options)
         self.first = projection(input_size, width)
         self.blocks = nn.ModuleList(RecurrentBlock(hidden_size, dropout, **options) for _ in range(2 * num_blocks))

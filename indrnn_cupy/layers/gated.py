@@ -30,6 +30,8 @@ class GatedRecurrence(Recurrence):
         super().__init__(hidden_size, activation, batch_first)
         if longest_memory is not None and not 2 <= longest_memory < math.inf:
             raise ValueError(f"longest_memory is {longest_memory}, expected a number of steps, at least 2")
+        if not math.isfinite(forget_bias):
+            raise ValueError(f"forget_bias is {forget_bias}, expected a finite number")
         if forget_bias and longest_memory is not None:
             raise ValueError("forget_bias and longest_memory are two ways to set the same numbers; give one")
         self.forget_bias, self.longest_memory = forget_bias, longest_memory
@@ -42,12 +44,12 @@ class GatedRecurrence(Recurrence):
             nn.init.zeros_(self.h0)
 
     @torch.no_grad()
-    def initialize_(self, projection: nn.Linear) -> None:
+    def initialize_(self, before: nn.Module) -> None:
         if not self.forget_bias and self.longest_memory is None:
             return
-        if projection.bias is None:
+        if not isinstance(before.bias, Tensor):
             raise ValueError("the first memory is set by a bias, and there is none")
-        keeping, *taking = projection.bias.unflatten(0, (self.gates, -1))[:-1]
+        keeping, *taking = before.bias.unflatten(0, (self.gates, -1))[:-1]
         bias = torch.full_like(keeping, self.forget_bias)
         if self.longest_memory is not None:
             bias.uniform_(0, math.log(self.longest_memory)).exp_().sub_(1).clamp_(min=1e-3).log_()
@@ -65,6 +67,8 @@ class GatedRecurrence(Recurrence):
         resets: Tensor | None = None,
         reverse: bool = False,
     ) -> tuple[Tensor, Tensor]:
+        if isinstance(x, Tensor) and x.dim() == 3 and x.shape[-1] != self.gates * self.hidden_size:
+            raise ValueError(f"x has shape {tuple(x.shape)}, expected {self.gates} * {self.hidden_size} in the end")
         if h0 is None and self.h0 is not None:
             h0 = self.h0.expand(x.shape[0 if self.batch_first else 1], -1)
         steps = {"lengths": lengths, "resets": resets, "reverse": reverse}

@@ -72,13 +72,15 @@ class IRevRNNRecurrence(BoundedRecurrence):
         resets: Tensor | None = None,
         reverse: bool = False,
     ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+        if state is not None and not (isinstance(state, tuple | list) and len(state) == 2):
+            raise TypeError(f"the state is {type(state).__name__}, expected the pair (h0, c0)")
         a, b = self.hidden_weights, self.cell_weights
         return F.irevrnn(
             x,
             self.clamped_weight(),
             a.abs() if self.stable else a,
             -b.abs() if self.stable else b,
-            *(state or (None, None)),
+            *((None, None) if state is None else state),
             activation=self.activation,
             inner_activation=self.inner_activation,
             lengths=lengths,

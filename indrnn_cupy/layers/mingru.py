@@ -19,7 +19,13 @@ class MinGRU(RecurrentStack):
         input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional: as in `torch.nn.GRU`.
         activation, learned_h0, forget_bias, longest_memory: as in :class:`MinGRURecurrence`.
 
-    Shape, attributes: as of :class:`IndRNN`.
+    Shape: `forward(x, state=None, *, lengths=None, resets=None)` with x `(T, B, input_size)`, or `(T, input_size)`
+    without a batch, or a `PackedSequence`, and the state h0 `(num_layers * directions, B, hidden_size)` gives
+    `(output, h_n)`: the last layer's states, `directions * hidden_size` wide, and the last state of every layer.
+    `step(x_t, state)` is one step of a stream.
+
+    Attributes:
+        projections, recurrences: the `torch.nn.Linear` and the :class:`MinGRURecurrence` of each layer and direction.
 
     Reference: Feng et al., "Were RNNs All We Needed?", 2024, arXiv 2410.01201.
     """
@@ -32,11 +38,11 @@ class MinGRU(RecurrentStack):
         input_size: int,
         hidden_size: int,
         num_layers: int = 1,
-        activation: str = "identity",
         bias: bool = True,
         batch_first: bool = False,
         dropout: float = 0.0,
         bidirectional: bool = False,
+        activation: str = "identity",
         learned_h0: bool = False,
         forget_bias: float = 0.0,
         longest_memory: float | None = None,
@@ -61,14 +67,14 @@ class MinGRU(RecurrentStack):
         )
 
     @classmethod
-    def from_weights(cls, weights: Mapping[str, Any], **options: Any) -> "MinGRU":
+    def from_weights(cls, weights: Mapping[str, Any], batch_first: bool = False, learned_h0: bool = False) -> "MinGRU":
         """One layer with the weights of another package, which are told apart by their names.
 
         Args:
             weights: a `state_dict()` of minGRU-pytorch (`to_hidden_and_gate.weight`, `to_hidden_and_f_i_gate.weight`),
                 whose activation is "g", or tensors or arrays by the names of the NumPy cells (`linear_z.weights`,
                 `linear_z.bias`, `linear_h.weights`, ...), whose activation is "identity".
-            options: of the class, such as `batch_first`.
+            batch_first, learned_h0: of the layer.
 
         Raises ValueError if names or shapes are others.
         """
@@ -76,23 +82,30 @@ class MinGRU(RecurrentStack):
         joined, order, gates = cls.foreign
         numpy_cell = [f"linear_{gate}.{end}" for end in ("weights", "bias") for gate in gates]
         if found.keys() == {f"{joined}.weight"}:
-            activation, bias = "g", None
+            activation, biases = "g", []
             parts = dict(zip(order, found[f"{joined}.weight"].chunk(len(order)), strict=False))
         elif found.keys() == set(numpy_cell):
-            activation, bias = "identity", torch.cat([found[f"linear_{gate}.bias"] for gate in gates])
+            activation, biases = "identity", [found[f"linear_{gate}.bias"] for gate in gates]
             parts = {gate: found[f"linear_{gate}.weights"] for gate in gates}
         else:
             expected = f"{joined}.weight alone or {', '.join(numpy_cell)}"
             raise ValueError(f"the weights are {', '.join(found) or 'none'}; expected {expected}")
-        if len(parts) != len(gates) or len({part.shape for part in parts.values()}) > 1:
+        shape = next(iter(parts.values())).shape
+        fits = len(shape) == 2 and all(part.shape == shape and part.is_floating_point() for part in parts.values())
+        if len(parts) != len(gates) or not fits or any(b.shape != shape[:1] for b in biases):
             shapes = ", ".join(f"{name} {tuple(tensor.shape)}" for name, tensor in found.items())
-            raise ValueError(f"the weights are {shapes}, expected as many rows and columns for each gate")
+            raise ValueError(f"the weights are {shapes}, expected as many rows and columns of floats for each gate")
         weight = torch.cat([parts[gate] for gate in gates])
-        hidden_size, input_size = weight.shape[0] // len(gates), weight.shape[1]
-        of_weights: dict[str, Any] = {"activation": activation, "bias": bias is not None, "dtype": weight.dtype}
-        network = cls(input_size, hidden_size, **of_weights | options)
-        state = {"projections.0.weight": weight} | ({} if bias is None else {"projections.0.bias": bias})
-        network.load_state_dict(state)
+        network = cls(
+            shape[1],
+            shape[0],
+            bias=bool(biases),
+            batch_first=batch_first,
+            activation=activation,
+            learned_h0=learned_h0,
+            dtype=weight.dtype,
+        )
+        network.projections[0].load_state_dict({"weight": weight} | ({"bias": torch.cat(biases)} if biases else {}))
         return network
 
 
@@ -113,7 +126,7 @@ class MinLSTM(MinGRU):
 class MinGRUCell(nn.Module):
     """One step of :class:`MinGRU`, with the words of `torch.nn.GRUCell`: `forward(x_t, h=None)` gives the next h.
 
-    Args: input_size, hidden_size, activation, bias: as of :class:`MinGRU`.
+    Args: input_size, hidden_size, bias, activation: as of :class:`MinGRU`, of which `step` does the same.
 
     Shape: x_t `(B, input_size)` and h `(B, hidden_size)` to `(B, hidden_size)`, or all of them without B.
     """
@@ -124,8 +137,8 @@ class MinGRUCell(nn.Module):
         self,
         input_size: int,
         hidden_size: int,
-        activation: str = "identity",
         bias: bool = True,
+        activation: str = "identity",
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
     ) -> None:
@@ -133,7 +146,15 @@ class MinGRUCell(nn.Module):
         self.recurrence = self.recurrence_class(hidden_size, activation)
         self.projection = nn.Linear(input_size, self.recurrence.gates * hidden_size, bias, device, dtype)
 
+    def reset_parameters(self) -> None:
+        self.projection.reset_parameters()
+
     def forward(self, x_t: Tensor, h: Tensor | None = None) -> Tensor:
+        if x_t.dim() not in (1, 2) or (h is not None and h.dim() != x_t.dim()):
+            state = "none" if h is None else tuple(h.shape)
+            raise ValueError(
+                f"x_t has shape {tuple(x_t.shape)} and h {state}, expected (B, features), or both without B"
+            )
         if x_t.dim() == 1:
             return self(x_t.unsqueeze(0), None if h is None else h.unsqueeze(0)).squeeze(0)
         return self.recurrence.step(self.projection(x_t), h)[0]

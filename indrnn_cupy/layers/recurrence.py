@@ -17,11 +17,13 @@ class Recurrence(nn.Module):
 
     def __init__(self, hidden_size: int, activation: str, batch_first: bool) -> None:
         super().__init__()
+        if not isinstance(hidden_size, int) or hidden_size < 1:
+            raise ValueError(f"hidden_size is {hidden_size!r}, expected a whole number, at least 1")
         F.check_activation(activation)
         self.hidden_size, self.activation, self.batch_first = hidden_size, activation, batch_first
 
-    def initialize_(self, projection: nn.Linear) -> None:
-        """Gives the projection before it the first values that it needs."""
+    def initialize_(self, before: nn.Module) -> None:
+        """Gives the bias of the projection or norm before it the first values that it needs."""
 
     def step(self, x_t: Tensor, state: Any = None) -> tuple[Tensor, Any]:
         """One step of a stream: x_t `(B, gates * H)` and the state give the output, `(B, H)`, and the next state."""

@@ -126,11 +126,13 @@ class RecurrentStack(nn.Module):
         names = self.state_names
         if state is None:
             return
-        tensors = (state,) if isinstance(state, Tensor) else state
-        if isinstance(state, Tensor) != (len(names) == 1) or len(tensors) != len(names):
-            what = "a tensor" if isinstance(state, Tensor) else f"{len(tensors)} tensors"
+        tensors = state if isinstance(state, tuple | list) else (state,)
+        if isinstance(state, tuple | list) == (len(names) == 1) or len(tensors) != len(names):
+            what = f"a {type(state).__name__}" + (f" of {len(state)}" if isinstance(state, tuple | list) else "")
             raise TypeError(f"the state is {what}, expected {names[0] if len(names) == 1 else ', '.join(names)}")
         for name, tensor in zip(names, tensors, strict=True):
+            if not isinstance(tensor, Tensor):
+                raise TypeError(f"{name} is a {type(tensor).__name__}, expected a torch.Tensor of shape {shape}")
             if tensor.shape != shape:
                 raise ValueError(f"{name} has shape {tuple(tensor.shape)}, expected {shape}")
 

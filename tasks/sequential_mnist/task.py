@@ -29,7 +29,7 @@ class Config(NetworkConfig):
     norm_first: bool = False
     """The norm comes before the recurrence."""
     initial_memory: Literal["uniform", "spread"] = "uniform"
-    """Recurrent weights begin in U(0, bound), or with memories spread evenly in their logarithm."""
+    """Of indrnn and irevrnn: u begins in U(0, bound), or with memories spread evenly in their logarithm."""
 
 
 class PixelNetwork(nn.Module):
