@@ -45,7 +45,7 @@ def irevrnn(
         inner_activation: phi, one of the same.
         memory: what is kept for backward beside y: "recompute", the c of one step in `every`, from which backward works
             out the others; or "store", every c.
-        every: if not given, the first power of two above the root of T.
+        every: if not given, the first power of two above twice the root of T.
         lengths, resets, reverse, batch_first: as in :func:`indrnn`.
 
     Returns:
@@ -84,12 +84,12 @@ def check_sub_steps(name: str, R: int) -> None:
 
 
 def kept_every(memory: str, every: int | None, T: int) -> int:
-    """The steps from one c that is kept to the next; chosen is the first power of two above the root of T."""
+    """The steps from one c that is kept to the next; chosen is the first power of two above twice the root of T."""
     if memory not in ("recompute", "store"):
         raise ValueError(f"memory is {memory!r}, expected 'recompute' or 'store'")
     if every is not None and (memory != "recompute" or every < 1):
         raise ValueError(f"every is {every}, expected a positive number, with memory='recompute'")
     step = every or (1 if memory == "store" else 2)
-    while every is None and memory == "recompute" and step * step < T:
+    while every is None and memory == "recompute" and step * step < 4 * T:
         step *= 2
     return step
