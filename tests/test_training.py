@@ -233,7 +233,8 @@ def test_adding_sequences():
 
 
 @pytest.mark.slow
-def test_results_are_what_the_readme_says(capsys):
-    adding_evaluate.main(["--checkpoint", str(ROOT / "results" / "adding_1000" / "best.pt")])
+@pytest.mark.parametrize("name", ["adding_1000", "adding_5000"])
+def test_results_are_what_the_readme_says(name, capsys):
+    adding_evaluate.main(["--checkpoint", str(ROOT / "results" / name / "best.pt")])
     (error,) = re.findall(r"mse (\d\.\d+), 5000 samples", capsys.readouterr().out)
     assert f"mean squared error **{error}**" in (ROOT / "README.md").read_text()
