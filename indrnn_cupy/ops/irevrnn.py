@@ -78,10 +78,10 @@ def _forward(
 
 def kept_cells(cells: Tensor, every: int, reverse: bool) -> Tensor:
     """All cells; or those from which a block of `every` steps begins, the first block aside; or none."""
-    if every == 0:
-        return cells.new_empty(0)
     if every == 1:
         return cells
+    if every == 0 or len(cells) <= every:  # one block
+        return cells.new_empty(0)
     return (cells[every::every] if reverse else cells[every - 1 : len(cells) - 1 : every]).clone()
 
 
