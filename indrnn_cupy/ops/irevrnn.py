@@ -78,11 +78,12 @@ def _forward(
 
 def kept_cells(cells: Tensor, every: int, reverse: bool) -> Tensor:
     """All cells; or those from which a block of `every` steps begins, the first block aside; or none."""
+    if every == 0:
+        return cells.new_empty(0)
     if every == 1:
         return cells
-    if every == 0 or len(cells) <= every:  # one block
-        return cells.new_empty(0)
-    return (cells[every::every] if reverse else cells[every - 1 : len(cells) - 1 : every]).clone()
+    chosen = cells[every::every] if reverse else cells[every - 1 : len(cells) - 1 : every]
+    return chosen.clone(memory_format=torch.contiguous_format)
 
 
 def _backward(
@@ -146,12 +147,12 @@ def blocks(
         end, number = min(start + size, len(y)), start // size
         h, c = first
         if reverse and end < len(y):
-            h, c = y[end].contiguous(), kept[number].contiguous()
+            h, c = y[end].contiguous(), kept[number]
             if lengths is not None:  # a row that begins in this block or before it
                 longer = (lengths > end).unsqueeze(1)
                 h, c = torch.where(longer, h, first[0]), torch.where(longer, c, first[1])
         elif not reverse and start:
-            h, c = y[start - 1].contiguous(), kept[number - 1].contiguous()
+            h, c = y[start - 1].contiguous(), kept[number - 1]
         left = None if lengths is None else (lengths - start).clamp(0, end - start)
         yield Block(slice(start, end), h, c, left)
 
