@@ -1,7 +1,5 @@
 """minGRU, minLSTM and the linear recurrence as functions."""
 
-from typing import Any
-
 from torch import Tensor
 
 from .. import reference
@@ -45,7 +43,7 @@ def mingru(
 
     Reference: Feng et al., "Were RNNs All We Needed?", 2024, arXiv 2410.01201.
     """
-    return _joined("mingru", 2, x, h0, activation, lengths, resets, reverse, batch_first, chunk)
+    return _joined("mingru", x, h0, activation, lengths, resets, reverse, batch_first, chunk)
 
 
 def minlstm(
@@ -73,7 +71,7 @@ def minlstm(
 
     Returns, raises and reference: as of :func:`mingru`.
     """
-    return _joined("minlstm", 3, x, h0, activation, lengths, resets, reverse, batch_first, chunk)
+    return _joined("minlstm", x, h0, activation, lengths, resets, reverse, batch_first, chunk)
 
 
 def linear_recurrence(
@@ -108,7 +106,6 @@ def linear_recurrence(
 
 def _joined(
     name: str,
-    gates: int,
     x: Tensor,
     h0: Tensor | None,
     activation: str,
@@ -118,14 +115,15 @@ def _joined(
     batch_first: bool,
     chunk: int | None,
 ) -> tuple[Tensor, Tensor]:
+    gates = gated.KERNELS[name].inputs
     check_activation(activation)
     B, width = check_sequence("x", x, batch_first)
     if width % gates:
         raise ValueError(f"x has shape {tuple(x.shape)}, expected {gates} numbers for each hidden unit")
     _check_state(h0, B, width // gates, x, chunk)
     steps = check_steps(x, lengths, resets, reverse, batch_first)
-    choices: dict[str, Any] = {"activation": activation}
-    y, h_n = run(getattr(gated, name), getattr(reference, name), (x, h0), steps, batch_first, choices, chunk)
+    kernel, plain, choices = getattr(gated, name), getattr(reference, name), {"activation": activation}
+    y, h_n = run(kernel, plain, (x, h0), steps, batch_first, choices, chunk)
     return y, h_n
 
 

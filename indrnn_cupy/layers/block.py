@@ -66,7 +66,7 @@ class RecurrentBlock(nn.Module):
             self.norm = StepBatchNorm(width, max_steps or 0)
         elif norm == "layer":
             self.norm = nn.LayerNorm(width)
-        self.norm_first = norm_first
+        self.norm_first = norm_first and self.norm is not None
         if norm_first and self.norm is not None:
             self.recurrence.initialize_(self.norm)
         self.dropout = SequenceDropout(dropout)
@@ -114,7 +114,7 @@ class ProjectedBlock(nn.Module):
         self.differences = differences
         self.projection = projection(input_size, width_before(hidden_size, options))
         self.block = RecurrentBlock(hidden_size, *arguments, **options)
-        if not self.block.norm_first or self.block.norm is None:
+        if not self.block.norm_first:
             self.block.recurrence.initialize_(self.projection)
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:

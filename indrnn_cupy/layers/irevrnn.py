@@ -4,6 +4,8 @@ import torch
 from torch import Tensor, nn
 
 from .. import functional as F
+from ..functional.checks import check_activation
+from ..functional.irevrnn import check_sub_steps, kept_every
 from .bounds import BoundedRecurrence
 from .stack import RecurrentStack
 
@@ -49,9 +51,9 @@ class IRevRNNRecurrence(BoundedRecurrence):
         dtype: torch.dtype | None = None,
     ) -> None:
         super().__init__(hidden_size, activation, batch_first, bound, long_memory, clamp, device, dtype)
-        F.check_activation(inner_activation, "inner_activation")
-        F.check_sub_steps("rev_len", rev_len)
-        F.kept_every(memory, every, 1)
+        check_activation(inner_activation, "inner_activation")
+        check_sub_steps("rev_len", rev_len)
+        kept_every(memory, every, 1)
         self.rev_len, self.inner_activation, self.stable = rev_len, inner_activation, stable
         self.memory, self.every = memory, every
         self.hidden_weights = nn.Parameter(torch.empty(rev_len, hidden_size, device=device, dtype=dtype))

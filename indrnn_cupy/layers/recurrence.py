@@ -4,7 +4,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from .. import functional as F
+from ..functional.checks import check_activation
 
 
 class Recurrence(nn.Module):
@@ -19,7 +19,7 @@ class Recurrence(nn.Module):
         super().__init__()
         if not isinstance(hidden_size, int) or hidden_size < 1:
             raise ValueError(f"hidden_size is {hidden_size!r}, expected a whole number, at least 1")
-        F.check_activation(activation)
+        check_activation(activation)
         self.hidden_size, self.activation, self.batch_first = hidden_size, activation, batch_first
 
     def initialize_(self, before: nn.Module) -> None:
