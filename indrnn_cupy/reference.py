@@ -31,7 +31,7 @@ def indrnn(
     def cell(x_t: Tensor, h: Tensor) -> tuple[Tensor, ...]:
         return (ACTIVATIONS[activation](torch.addcmul(x_t, weight.to(h.dtype), h)),)
 
-    y, (h_n,) = _run(cell, x, (h0,), lengths, resets, reverse, batch_first)
+    (y,), (h_n,) = _run(cell, x, (h0,), lengths, resets, reverse, batch_first)
     return y, h_n
 
 
@@ -62,7 +62,7 @@ def irevrnn(
             inner = inner + b_i * phi(c)
         return ACTIVATIONS[activation](x_t + inner), c
 
-    y, (h_n, c_n) = _run(cell, x, (h0, c0), lengths, resets, reverse, batch_first)
+    (y, _), (h_n, c_n) = _run(cell, x, (h0, c0), lengths, resets, reverse, batch_first)
     return y, (h_n, c_n)
 
 
@@ -82,7 +82,7 @@ def mingru(
         gate, candidate = x_t.chunk(2, -1)
         return (torch.lerp(h, ACTIVATIONS[activation](candidate), torch.sigmoid(gate)),)
 
-    y, (h_n,) = _run(cell, x, (h0,), lengths, resets, reverse, batch_first, width=x.shape[-1] // 2)
+    (y,), (h_n,) = _run(cell, x, (h0,), lengths, resets, reverse, batch_first, width=x.shape[-1] // 2)
     return y, h_n
 
 
@@ -103,7 +103,7 @@ def minlstm(
         excess = torch.nn.functional.logsigmoid(take) - torch.nn.functional.logsigmoid(forget)
         return (torch.lerp(h, ACTIVATIONS[activation](candidate), torch.sigmoid(excess)),)
 
-    y, (h_n,) = _run(cell, x, (h0,), lengths, resets, reverse, batch_first, width=x.shape[-1] // 3)
+    (y,), (h_n,) = _run(cell, x, (h0,), lengths, resets, reverse, batch_first, width=x.shape[-1] // 3)
     return y, h_n
 
 
@@ -123,8 +123,79 @@ def linear_recurrence(
         a_t, b_t = x_t.chunk(2, -1)
         return (torch.addcmul(b_t, a_t, h),)
 
-    y, (h_n,) = _run(cell, torch.cat((a, b), -1), (h0,), lengths, resets, reverse, batch_first, width=a.shape[-1])
+    (y,), (h_n,) = _run(cell, torch.cat((a, b), -1), (h0,), lengths, resets, reverse, batch_first, width=a.shape[-1])
     return y, h_n
+
+
+def egru(
+    x: Tensor,
+    recurrent_kernel: Tensor,
+    recurrent_bias: Tensor,
+    threshold: Tensor,
+    event0: Tensor | None = None,
+    cell0: Tensor | None = None,
+    trace0: Tensor | None = None,
+    *,
+    reset_mode: str = "subtract_threshold",
+    dampening_factor: float | Tensor = 0.7,
+    pseudo_derivative_support: float | Tensor = 1.0,
+    zoneout: float = 0.0,
+    training: bool = True,
+    lengths: Tensor | None = None,
+    resets: Tensor | None = None,
+    reverse: bool = False,
+    batch_first: bool = False,
+) -> tuple[Tensor, tuple[Tensor, ...], tuple[Tensor, ...]]:
+    """A GRU whose units are seen by others only above their threshold; see `functional.egru`."""
+    T, B, H = x.shape[1 if batch_first else 0], x.shape[0 if batch_first else 1], len(threshold)
+    seeds = zoneout_seeds(x, T) if zoneout and training else None
+    if seeds is not None:
+        kept = zoneout_mask(seeds, B, H, zoneout).to(x.dtype)
+        x = torch.cat((x, kept.transpose(0, 1) if batch_first else kept), -1)
+
+    def cell(x_t: Tensor, y: Tensor, h: Tensor, trace: Tensor, _: Tensor) -> tuple[Tensor, ...]:
+        R, b, theta = (w.to(h.dtype) for w in (recurrent_kernel, recurrent_bias, threshold))
+        (x_z, x_r, x_g), (q_z, q_r, q_g) = x_t[:, : 3 * H].chunk(3, -1), torch.addmm(b, y, R).chunk(3, -1)
+        v = torch.lerp(torch.tanh(x_g + torch.sigmoid(x_r + q_r) * q_g), h, torch.sigmoid(x_z + q_z))
+        if zoneout:
+            v = torch.lerp(v, h, zoneout) if seeds is None else torch.where(x_t[:, 3 * H :] > 0, h, v)
+        event = Event.apply(v - theta, dampening_factor, pseudo_derivative_support)
+        y = event * v
+        taken = {"subtract_threshold": event * theta, "subtract_output": y, "none": 0}[reset_mode]
+        return y, v - taken, 0.9 * trace + 0.1 * y, event
+
+    initial = event0, cell0, trace0, None
+    sequences, states = _run(cell, x, initial, lengths, resets, reverse, batch_first, width=H)
+    y, cells, traces, events = sequences
+    return y, (cells, events, traces), states[:3]
+
+
+class Event(torch.autograd.Function):
+    """1 above 0, else 0; for a gradient its slope is dampening * max(0, 1 - support * |distance|)."""
+
+    @staticmethod
+    def forward(ctx, distance, dampening, support):
+        ctx.save_for_backward(dampening * (1 - support * distance.abs()).relu())
+        return (distance > 0).to(distance.dtype)
+
+    @staticmethod
+    def backward(ctx, grad):
+        return grad * ctx.saved_tensors[0], None, None
+
+
+def zoneout_seeds(x: Tensor, T: int) -> Tensor:
+    """A random number for each step."""
+    return torch.randint(2**62, (T,), device=x.device)
+
+
+def zoneout_mask(seeds: Tensor, B: int, H: int, zoneout: float) -> Tensor:
+    """Which cells zoneout keeps, (T, B, H): SplitMix64 from each step's seed, as in kernels/egru.cu."""
+    places = torch.arange(1, B * H + 1, device=seeds.device).view(B, H)
+    bits = seeds[:, None, None] + (0x9E3779B97F4A7C15 - 2**64) * places
+    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
+        bits = (bits ^ (bits >> shift & (1 << 64 - shift) - 1)) * (factor - 2**64)
+    bits ^= bits >> 31 & (1 << 33) - 1
+    return (bits >> 40 & 0xFFFFFF) * 2.0**-24 < zoneout
 
 
 def _run(
@@ -136,8 +207,8 @@ def _run(
     reverse: bool,
     batch_first: bool,
     width: int | None = None,
-) -> tuple[Tensor, tuple[Tensor, ...]]:
-    """The first state of a cell after each step, and the last of every state; 16-bit input is worked on in float32.
+) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
+    """Every state of a cell after each step, and the last; 16-bit input is worked on in float32.
 
     `width` is that of the states, if not of x.
     """
@@ -145,18 +216,18 @@ def _run(
     x = (x.transpose(0, 1) if batch_first else x).to(torch.promote_types(dtype, torch.float32))
     shape = (x.shape[1], x.shape[2] if width is None else width)
     states = tuple(x.new_zeros(shape) if s is None else s.to(x.dtype) for s in initial)
-    inputs, outputs = x.unbind(0), [torch.zeros_like(states[0])] * len(x)
+    inputs, outputs = x.unbind(0), [states] * len(x)
     for t in reversed(range(len(x))) if reverse else range(len(x)):
         before, valid = states, None if lengths is None else (t < lengths).unsqueeze(1)
         if resets is not None:
             marked = resets[:, t] if batch_first else resets[t]
             before = tuple(s.masked_fill(marked.unsqueeze(1), 0) for s in before)
         if valid is None:
-            states = cell(inputs[t], *before)
-            outputs[t] = states[0]
+            states = outputs[t] = cell(inputs[t], *before)
         else:
             new = cell(torch.where(valid, inputs[t], 0), *before)
             states = tuple(torch.where(valid, n, s) for n, s in zip(new, states, strict=True))
-            outputs[t] = torch.where(valid, new[0], 0)
-    y = torch.stack(outputs).to(dtype) if outputs else x.new_zeros(0, *shape).to(dtype)
-    return y.transpose(0, 1) if batch_first else y, tuple(s.to(dtype) for s in states)
+            outputs[t] = tuple(torch.where(valid, n, 0) for n in new)
+    sequences = map(torch.stack, zip(*outputs, strict=True)) if outputs else (x.new_zeros(0, *shape) for _ in states)
+    axes = (0, 1) if batch_first else (0, 0)
+    return tuple(s.to(dtype).transpose(*axes) for s in sequences), tuple(s.to(dtype) for s in states)

@@ -21,7 +21,11 @@
 #else
 
 #define __global__ inline  // of a file's kernels only the one that is called is compiled
+#if THREADS > 1
 #define __shared__ static
+#else
+#define __shared__
+#endif
 #define INLINE inline __attribute__((always_inline))
 #define INLINED __attribute__((always_inline))  // behind the parameters of a long lambda: else it is called, lane by lane
 #ifdef __clang__

@@ -26,7 +26,8 @@ def assert_sound(program, architecture):
         assert found.resources.spilled_bytes == 0
         if architecture != "sm_75":  # which the disassembler does not know
             plain = name == "indrnn_forward" and {"RESETS=0", "CHUNKS=0"} <= {*program.defines}
-            assert found.loads_in_flight >= (32 if plain else 16)
+            wide = program.kernels[0].block_per_row  # other warps of the block load meanwhile
+            assert found.loads_in_flight >= (32 if plain else 8 if wide else 16)
 
 
 def cells(first, others):

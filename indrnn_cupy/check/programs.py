@@ -36,8 +36,8 @@ class Compiled(NamedTuple):
 
 def programs(recurrence: Recurrence, dtype: torch.dtype, resets: bool) -> Iterator[Program]:
     """The plain kernels, and the three passes of chunks of time, if there are any."""
-    chunked = gpu.layout(dtype, resets, True, recurrence.defines)
-    yield Program(recurrence.kernels, gpu.layout(dtype, resets, False, recurrence.defines))
+    plain, chunked = (gpu.layout(recurrence.kernels[0], dtype, resets, c, recurrence.defines) for c in (False, True))
+    yield Program(recurrence.kernels, plain)
     if not recurrence.summaries:
         return
     together = recurrence.kernels[0].file == recurrence.summaries[0].file
@@ -45,7 +45,7 @@ def programs(recurrence: Recurrence, dtype: torch.dtype, resets: bool) -> Iterat
     if not together:
         yield Program(recurrence.summaries, chunked)
     for clamped in (0, 1):
-        yield Program((STARTS,), gpu.layout(TYPES[dtype][2], False, False, (f"CLAMPED={clamped}",)))
+        yield Program((STARTS,), gpu.layout(STARTS, TYPES[dtype][2], False, False, (f"CLAMPED={clamped}",)))
 
 
 @cache

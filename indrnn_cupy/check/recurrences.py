@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from .. import functional, reference
-from ..ops import gated, indrnn, irevrnn
+from ..ops import events, gated, indrnn, irevrnn
 from ..ops.sequence import SequenceKernel
 
 SUB_STEPS = 3
@@ -24,11 +24,14 @@ class Recurrence:
     summaries: tuple[SequenceKernel, ...]  # of its chunks of time; in a file of their own, or in that of the kernels
     make_inputs: Callable[..., tuple[Tensor, ...]]  # (T, B, H, dtype): sequences, weights, states
     states: int = 1  # among the inputs, at their end
+    form: str | None = None  # of several ways to the same numbers, for the function alone
+    exact: tuple[tuple[str, Any], ...] = ()  # options with which the gradient is the derivative
 
     def __str__(self) -> str:
-        return "-".join([self.name, *map(str, self.options.values())])
+        return "-".join([self.name, *map(str, self.options.values()), *filter(None, [self.form])])
 
     def function(self, *inputs: Tensor, **options: Any) -> tuple[Tensor, ...]:
+        options |= {"form": self.form} if self.form else {}
         return flat(getattr(functional, self.name)(*inputs, **self.options, **options))
 
     def reference(self, *inputs: Tensor, **options: Any) -> tuple[Tensor, ...]:
@@ -36,8 +39,8 @@ class Recurrence:
 
 
 def flat(outputs: tuple[Any, ...]) -> tuple[Tensor, ...]:
-    """y and the states, of which there may be a tuple."""
-    y, states = outputs
+    """y and the states, of which there may be a tuple, without what may come between."""
+    y, *_, states = outputs
     return (y, states) if isinstance(states, Tensor) else (y, *states)
 
 
@@ -66,6 +69,17 @@ def _gated_inputs(gates: int, T: int, B: int, H: int, dtype: torch.dtype) -> tup
 def _linear_inputs(T: int, B: int, H: int, dtype: torch.dtype) -> tuple[Tensor, ...]:
     x, _, h0 = _indrnn_inputs(T, B, H, dtype)
     return torch.rand(T, B, H, dtype=dtype) * 2 - 1, x, h0
+
+
+def _egru_inputs(T: int, B: int, H: int, dtype: torch.dtype) -> tuple[Tensor, ...]:
+    """Cells that stay away from their thresholds, where rounding would decide about an event."""
+    x = torch.randn(T, B, 3 * H, dtype=dtype) / 4
+    x[..., :H] -= 3
+    x[..., 2 * H :] += 1.5 * torch.randn(T, B, H, dtype=dtype).sign()
+    weights = torch.randn(H, 3 * H, dtype=dtype) / (4 * max(1, H) ** 0.5), torch.randn(3 * H, dtype=dtype) / 8
+    states = (torch.rand(B, H, dtype=dtype) - 0.5 for _ in range(2))
+    event0 = torch.rand(B, H, dtype=dtype).round()
+    return x, *weights, 0.3 + 0.1 * torch.rand(H, dtype=dtype), event0, *states
 
 
 def _gated(name: str, options: dict[str, Any], make_inputs: Callable[..., tuple[Tensor, ...]]) -> Recurrence:
@@ -105,6 +119,20 @@ RECURRENCES = [
 RECURRENCES += [_gated("mingru", {"activation": phi}, partial(_gated_inputs, 2)) for phi in ("g", "tanh")]
 RECURRENCES += [_gated("minlstm", {"activation": phi}, partial(_gated_inputs, 3)) for phi in ("identity", "g")]
 RECURRENCES.append(_gated("linear_recurrence", {}, _linear_inputs))
+RECURRENCES += [
+    Recurrence(
+        "egru",
+        {"reset_mode": reset_mode},
+        events.cell(reset_mode, 0.0, False),
+        (events.FORWARD, events.BACKWARD),
+        (),
+        _egru_inputs,
+        states=3,
+        form=form,
+        exact=(("dampening_factor", 0.0),),
+    )
+    for reset_mode, form in (("subtract_threshold", "events"), ("subtract_output", "dense"))
+]
 FIRST = list({recurrence.name: recurrence for recurrence in reversed(RECURRENCES)}.values())[::-1]  # one cell of each
 
 

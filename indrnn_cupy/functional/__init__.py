@@ -1,8 +1,10 @@
 """The recurrences as functions: checked, documented entry points."""
 
 from ..ops.chunks import chunk_steps
+from ..ops.events import egru_form
+from .egru import egru
 from .gated import linear_recurrence, mingru, minlstm
 from .indrnn import indrnn
 from .irevrnn import irevrnn
 
-__all__ = ["chunk_steps", "indrnn", "irevrnn", "linear_recurrence", "mingru", "minlstm"]
+__all__ = ["chunk_steps", "egru", "egru_form", "indrnn", "irevrnn", "linear_recurrence", "mingru", "minlstm"]

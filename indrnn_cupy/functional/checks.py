@@ -1,7 +1,7 @@
 """What every function checks of its inputs, and how it comes to its kernel or, without a compiler, the reference."""
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from typing import Any
 
@@ -19,21 +19,26 @@ def run(
     inputs: Sequence[Tensor | None],
     steps: dict[str, Any],
     batch_first: bool,
-    choices: dict[str, str],
+    choices: dict[str, Any],
     *others: Any,
 ) -> tuple[Tensor, ...]:
-    """The output and the states of a recurrence, by its op `kernel`, or by the reference where no kernel can run.
+    """The outputs and the states of a recurrence, by its op `kernel`, or by the reference where no kernel can run.
 
     `steps` are lengths, resets and reverse; `choices` the activations; `others` are what the op takes beside these.
     """
     if not compiled(inputs[0].device):  # type: ignore[union-attr]  # a sequence comes first
-        y, states = plain(*inputs, **choices, **steps, batch_first=batch_first)
-        return y, *((states,) if isinstance(states, Tensor) else states)
+        return tuple(flat(plain(*inputs, **choices, **steps, batch_first=batch_first)))
     if batch_first:
         inputs = [t.transpose(0, 1) if t is not None and t.dim() == 3 else t for t in inputs]
         steps = steps | {"resets": None if steps["resets"] is None else steps["resets"].transpose(0, 1)}
-    y, *states = kernel(*inputs, *steps.values(), *choices.values(), *others)
-    return y.transpose(0, 1) if batch_first else y, *states
+    outputs = kernel(*inputs, *steps.values(), *choices.values(), *others)
+    return tuple(o.transpose(0, 1) if o.dim() == 3 and batch_first else o for o in outputs)
+
+
+def flat(outputs: Any) -> Iterator[Tensor]:
+    """The tensors of a tuple of tensors and tuples."""
+    for output in outputs:
+        yield from (output,) if isinstance(output, Tensor) else flat(output)
 
 
 def check_activation(name: str, argument: str = "activation") -> None:

@@ -1,8 +1,10 @@
 """The recurrences as torch.nn modules, and the networks made of them."""
 
+from .activity import Activity, activity_penalty, record_activity
 from .block import RecurrentBlock
 from .bounds import clamp_recurrent_, recurrences, recurrent_penalty, spread_memory_
 from .deep import DenseNetwork, PlainNetwork, ResidualNetwork
+from .egru import EGRU, EGRURecurrence
 from .gated import MinGRURecurrence, MinLSTMRecurrence
 from .indrnn import IndRNN, IndRNNRecurrence
 from .irevrnn import IRevRNN, IRevRNNRecurrence
@@ -11,7 +13,10 @@ from .norm import SequenceBatchNorm, SequenceDropout, StepBatchNorm, with_differ
 from .reversible import ReversibleNetwork
 
 __all__ = [
+    "EGRU",
+    "Activity",
     "DenseNetwork",
+    "EGRURecurrence",
     "IRevRNN",
     "IRevRNNRecurrence",
     "IndRNN",
@@ -29,7 +34,9 @@ __all__ = [
     "SequenceBatchNorm",
     "SequenceDropout",
     "StepBatchNorm",
+    "activity_penalty",
     "clamp_recurrent_",
+    "record_activity",
     "recurrences",
     "recurrent_penalty",
     "spread_memory_",

@@ -80,7 +80,7 @@ class RecurrentBlock(nn.Module):
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
         if self.norm_first:
-            y, _ = self.recurrence(self._normalize(x, lengths), lengths=lengths)
+            y, *_ = self.recurrence(self._normalize(x, lengths), lengths=lengths)
         else:
             y = self._normalize(self.recurrence(x, lengths=lengths)[0], lengths)
         return self.dropout(y)

@@ -68,9 +68,11 @@ def recurrences(network: nn.Module) -> Iterator[BoundedRecurrence]:
 
 
 def clamp_recurrent_(network: nn.Module) -> None:
-    """Brings every recurrent weight back into [-bound, bound]: the projection, after a step of the optimizer."""
-    for recurrence in recurrences(network):
-        recurrence.clamp_()
+    """Brings every recurrent weight back into [-bound, bound], and thresholds into [0, 1]: the projection, after a step
+    of the optimizer."""
+    for module in network.modules():
+        if isinstance(module, Recurrence):
+            module.clamp_()
 
 
 def recurrent_penalty(network: nn.Module) -> Tensor:

@@ -10,26 +10,34 @@ from ..functional.checks import check_activation
 class Recurrence(nn.Module):
     """A recurrence alone, called as `(x, state=None, *, lengths=None, resets=None, reverse=False)`.
 
-    It takes x `(T, B, gates * H)`, as a projection makes it, and gives `(y, state)`, y `(T, B, H)`.
+    It takes x `(T, B, gates * H)`, as a projection makes it, and gives `(y, state)`, y `(T, B, H)`; between the two
+    there may be a tuple of other sequences.
     """
 
+    activation: str  # where there is a choice of it
     gates = 1  # numbers that it takes for each hidden unit
 
-    def __init__(self, hidden_size: int, activation: str, batch_first: bool) -> None:
+    def __init__(self, hidden_size: int, activation: str | None, batch_first: bool) -> None:
         super().__init__()
         if not isinstance(hidden_size, int) or hidden_size < 1:
             raise ValueError(f"hidden_size is {hidden_size!r}, expected a whole number, at least 1")
-        check_activation(activation)
-        self.hidden_size, self.activation, self.batch_first = hidden_size, activation, batch_first
+        if activation is not None:
+            check_activation(activation)
+            self.activation = activation
+        self.hidden_size, self.batch_first = hidden_size, batch_first
 
     def initialize_(self, before: nn.Module) -> None:
         """Gives the bias of the projection or norm before it the first values that it needs."""
 
+    def clamp_(self) -> None:
+        """Brings parameters that have bounds back into them."""
+
     def step(self, x_t: Tensor, state: Any = None) -> tuple[Tensor, Any]:
         """One step of a stream: x_t `(B, gates * H)` and the state give the output, `(B, H)`, and the next state."""
         time = 1 if self.batch_first else 0
-        y, state = self(x_t.unsqueeze(time), state)
+        y, *_, state = self(x_t.unsqueeze(time), state)
         return y.squeeze(time), state
 
     def extra_repr(self) -> str:
-        return f"{self.hidden_size}, activation={self.activation!r}, batch_first={self.batch_first}"
+        activation = f", activation={self.activation!r}" if hasattr(self, "activation") else ""
+        return f"{self.hidden_size}{activation}, batch_first={self.batch_first}"

@@ -14,7 +14,7 @@ from .recurrence import Recurrence
 State: TypeAlias = Tensor | tuple[Tensor, ...]  # h, or (h, c), of every layer and direction
 
 
-def each(function: Callable[[Tensor], Tensor], state: State | None) -> Any:
+def each(function: Callable[[Tensor], Any], state: State | None) -> Any:
     """The state with a function applied to every tensor of it."""
     return None if state is None else function(state) if isinstance(state, Tensor) else tuple(map(function, state))
 
@@ -26,8 +26,20 @@ def stacked(states: Sequence[State]) -> State:
     return tuple(map(torch.stack, zip(*states, strict=True)))
 
 
+def side_by_side(directions: Sequence[tuple[Any, ...]]) -> tuple[Any, ...]:
+    """The outputs of both directions, each a tensor or a tuple of them, as one."""
+    if len(directions) == 1:
+        return directions[0]
+    return tuple(
+        torch.cat(parts, -1) if isinstance(parts[0], Tensor) else side_by_side(parts)
+        for parts in zip(*directions, strict=True)
+    )
+
+
 class RecurrentStack(nn.Module):
     """`num_layers` times a `torch.nn.Linear` and a recurrence, in one or both directions.
+
+    What else a recurrence gives comes between the output and the state, that of the last layer.
 
     `recurrence(hidden_size, batch_first=, device=, dtype=, **options)` makes a recurrence, whose state has a tensor for
     each of `state_names`.
@@ -83,7 +95,7 @@ class RecurrentStack(nn.Module):
         *,
         lengths: Tensor | None = None,
         resets: Tensor | None = None,
-    ) -> tuple[Tensor | PackedSequence, State]:
+    ) -> tuple[Any, ...]:
         if isinstance(x, PackedSequence):
             if lengths is not None or resets is not None:
                 raise ValueError("lengths and resets go with a padded tensor, and x is a PackedSequence")
@@ -96,8 +108,8 @@ class RecurrentStack(nn.Module):
             return self._run(x, state, lengths, resets)
         batch = 0 if self.batch_first else 1
         self._check_state(state, (len(self.recurrences), self.hidden_size))
-        y, state = self._run(x.unsqueeze(batch), each(lambda s: s.unsqueeze(1), state), lengths, resets)
-        return y.squeeze(batch), each(lambda s: s.squeeze(1), state)
+        *outputs, state = self._run(x.unsqueeze(batch), each(lambda s: s.unsqueeze(1), state), lengths, resets)
+        return *(each(lambda s: s.squeeze(batch), o) for o in outputs), each(lambda s: s.squeeze(1), state)
 
     def step(self, x_t: Tensor, state: State | None = None) -> tuple[Tensor, State]:
         """One step of a stream: x_t `(B, input_size)` and the state give y_t `(B, hidden_size)` and the next state.
@@ -107,20 +119,23 @@ class RecurrentStack(nn.Module):
         if self.bidirectional:
             raise ValueError("a bidirectional network needs the whole sequence; call it, or make it with one direction")
         time = 1 if self.batch_first else 0
-        y, state = self._run(x_t.unsqueeze(time), state, None, None)
+        y, *_, state = self._run(x_t.unsqueeze(time), state, None, None)
         return y.squeeze(time), state
 
-    def _forward_packed(self, packed: PackedSequence, state: State | None) -> tuple[PackedSequence, State]:
+    def _forward_packed(self, packed: PackedSequence, state: State | None) -> tuple[Any, ...]:
         # Padded in the order of the packed batch, longest first; states come and go in the caller's order.
         x, lengths = pad_packed_sequence(packed._replace(sorted_indices=None, unsorted_indices=None), self.batch_first)
         self._check_state(state, (len(self.recurrences), len(lengths), self.hidden_size))
         if (order := packed.sorted_indices) is not None:
             state = each(lambda s: s.index_select(1, order), state)
-        y, state = self._run(x, state, lengths, None)
-        data = pack_padded_sequence(y, lengths, self.batch_first).data
+        *outputs, state = self._run(x, state, lengths, None)
+
+        def pack(y: Tensor) -> PackedSequence:
+            return packed._replace(data=pack_padded_sequence(y, lengths, self.batch_first).data)
+
         if (back := packed.unsorted_indices) is not None:
             state = each(lambda s: s.index_select(1, back), state)
-        return packed._replace(data=data), state
+        return *(each(pack, o) for o in outputs), state
 
     def _check_state(self, state: State | None, shape: tuple[int, ...]) -> None:
         names = self.state_names
@@ -136,19 +151,19 @@ class RecurrentStack(nn.Module):
             if tensor.shape != shape:
                 raise ValueError(f"{name} has shape {tuple(tensor.shape)}, expected {shape}")
 
-    def _run(
-        self, x: Tensor, state: State | None, lengths: Tensor | None, resets: Tensor | None
-    ) -> tuple[Tensor, State]:
+    def _run(self, x: Tensor, state: State | None, lengths: Tensor | None, resets: Tensor | None) -> tuple[Any, ...]:
         self._check_state(state, (len(self.recurrences), x.shape[0 if self.batch_first else 1], self.hidden_size))
-        states, outputs = [], [x]
+        states: list[State] = []
+        outputs: list[tuple[Tensor, ...]] = [(x,)]
         for number, (projection, recurrence) in enumerate(zip(self.projections, self.recurrences, strict=True)):
             direction = number % self.directions
             if direction == 0:
-                x, outputs = outputs[0] if len(outputs) == 1 else torch.cat(outputs, -1), []
+                (x, *_), outputs = side_by_side(outputs), []
                 if number:
                     x = self.dropout(x)
             initial = each(itemgetter(number), state)
-            y, last = recurrence(projection(x), initial, lengths=lengths, resets=resets, reverse=direction == 1)
-            outputs.append(y)
+            steps = {"lengths": lengths, "resets": resets, "reverse": direction == 1}
+            y, *others, last = recurrence(projection(x), initial, **steps)
+            outputs.append((y, *others))
             states.append(last)
-        return outputs[0] if len(outputs) == 1 else torch.cat(outputs, -1), stacked(states)
+        return *side_by_side(outputs), stacked(states)

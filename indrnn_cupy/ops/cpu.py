@@ -24,7 +24,7 @@ def launch(
     host.launch(
         kernel,
         layout(kernel, first.dtype, steps.resets is not None, stream, cell),
-        grid(kernel.tile, B, H, threads),
+        (B, 1, 1) if kernel.block_per_row else grid(kernel.tile, B, H, threads),
         threads,
         (*tensors, steps.lengths, steps.resets),
         numbers(steps, sequences, chunk=T),

@@ -18,10 +18,10 @@ FORWARD = sequence_kernel(
     "irevrnn_forward",
     f"const scalar* x, {WEIGHTS}{STATES}scalar* y, scalar* cells, scalar* h_n, scalar* c_n",
     ("x", "y", "cells"),
-    TILE,
+    tile=TILE,
 )
 CELLS = sequence_kernel(
-    "irevrnn.cu", "irevrnn_cells", f"const scalar* y, {WEIGHTS}{STATES}scalar* cells", ("y", "cells"), TILE
+    "irevrnn.cu", "irevrnn_cells", f"const scalar* y, {WEIGHTS}{STATES}scalar* cells", ("y", "cells"), tile=TILE
 )
 BACKWARD = sequence_kernel(
     "irevrnn.cu",
@@ -30,7 +30,7 @@ BACKWARD = sequence_kernel(
     f"{WEIGHTS}{STATES}scalar* grad_x, real* grad_weight, real* grad_hidden_weights, real* grad_cell_weights, "
     "real* grad_h0, real* grad_c0",
     ("grad_y", "y", "cells", "grad_x"),
-    TILE,
+    tile=TILE,
 )
 
 

@@ -63,6 +63,14 @@ def empty_like(sequence: Tensor) -> Tensor:
     return torch.empty_like(sequence, memory_format=torch.contiguous_format)  # of a sequence that overlaps itself
 
 
+def widened(sequence: Tensor, width: int) -> Tensor:
+    """Memory for a sequence of another width, its time and batch in the order of this one."""
+    T, B, _ = sequence.shape
+    if sequence.stride(0) < sequence.stride(1):
+        return sequence.new_empty(B, T, width).transpose(0, 1)
+    return sequence.new_empty(T, B, width)
+
+
 def like(tensor: Tensor, dtype: torch.dtype) -> Tensor:
     """A weight or a state as a kernel reads it."""
     return tensor if tensor.dtype == dtype and tensor.is_contiguous() else tensor.to(dtype).contiguous()

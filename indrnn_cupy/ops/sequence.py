@@ -1,7 +1,8 @@
 """Kernels over (T, B, H) sequences: the parameters and the defines that all of them share."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -37,7 +38,8 @@ class SequenceKernel(Kernel):
     """A kernel that takes its tensors, STEPS, and the strides over time and batch of those that are sequences."""
 
     sequences: tuple[int, ...]  # the places of the (T, B, H) tensors among its tensors
-    tile: int  # lanes whose numbers fit the first cache of a CPU's core
+    tile: int = 2048  # lanes whose numbers fit the first cache of a CPU's core
+    block_per_row: bool = False  # a block has a row of the batch with all its hidden units, which need each other
 
     def __hash__(self) -> int:  # short, as every launch looks something up by it
         return hash(self.name)
@@ -47,21 +49,20 @@ class SequenceKernel(Kernel):
         return [tensors[place] for place in self.sequences]  # type: ignore[misc]  # a sequence is never None
 
 
-def sequence_kernel(file: str, name: str, tensors: str, sequences: tuple[str, ...], tile: int = 2048) -> SequenceKernel:
+def sequence_kernel(file: str, name: str, tensors: str, sequences: tuple[str, ...], **options: Any) -> SequenceKernel:
     """`tensors` is a C parameter list, `sequences` are the names of the (T, B, H) ones in it."""
     names = [parameter.split()[-1] for parameter in tensors.split(",")]
     strides = [f"long long {name}_t, long long {name}_b" for name in sequences]
-    return SequenceKernel(
-        file, name, ", ".join((tensors, STEPS, *strides)), tuple(names.index(name) for name in sequences), tile
-    )
+    places = tuple(names.index(name) for name in sequences)
+    return SequenceKernel(file, name, ", ".join((tensors, STEPS, *strides)), places, **options)
 
 
-def numbers(steps: Steps, sequences: list[Tensor], chunk: int) -> list[int]:
-    """The whole numbers among a kernel's parameters, in their order."""
+def numbers(steps: Steps, sequences: Sequence[Tensor | None], chunk: int) -> list[int]:
+    """The whole numbers among a kernel's parameters, in their order; `sequences` after the first may be None."""
     resets = (0, 0) if steps.resets is None else steps.resets.stride()
-    values = [*sequences[0].shape, int(steps.reverse), chunk, *resets]
+    values = [*sequences[0].shape, int(steps.reverse), chunk, *resets]  # type: ignore[union-attr]
     for sequence in sequences:
-        values += sequence.stride()[:2]
+        values += (0, 0) if sequence is None else sequence.stride()[:2]
     return values
 
 

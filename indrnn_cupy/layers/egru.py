@@ -1,0 +1,205 @@
+"""EGRU layers."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from .. import functional as F
+from ..functional.egru import check_egru
+from .recurrence import Recurrence
+from .stack import RecurrentStack
+
+State = tuple[Tensor, Tensor, Tensor]  # event, cell, trace
+Sequences = tuple[Tensor, Tensor, Tensor]  # h, o, trace
+
+
+class EGRURecurrence(Recurrence):
+    r"""The recurrence of the event-based GRU with its recurrent weights; see :func:`indrnn_cupy.functional.egru`.
+
+    Args:
+        hidden_size: H, the number of units.
+        batch_first: sequences are `(B, T, 3 H)` instead of `(T, B, 3 H)`.
+        drop_connect: probability with which a recurrent weight is left out in training, for a whole sequence.
+        zoneout: probability with which a unit's cell stays as it was in training; in evaluation, its mean.
+        dampening_factor, pseudo_derivative_support: gamma and epsilon of the slope in backward, which is not 0 within
+            1 / epsilon of a threshold.
+        thr_mean: mean of the first thresholds, between 0 and 1, which are drawn from Beta(3 m / (1 - m), 3).
+        weight_initialization_gain: of `torch.nn.init.xavier_normal_`, for the recurrent weights and the projection.
+        reset_mode, form: as in the function.
+
+    Shape: `forward(x, state=None, *, lengths=None, resets=None, reverse=False)` with x `(T, B, 3 H)` and the state
+    (event, cell, trace), `(B, H)` each, gives `(y, (h, o, trace), state)`: the events, and every cell after it, whether
+    there was an event, and trace of it, `(T, B, H)` each. `step(x_t, state)` is one step of a stream.
+
+    Attributes:
+        recurrent_kernel: `(H, 3 H)`, in the order z, r, g. recurrent_bias: `(3 H,)`. thr: the thresholds, `(H,)`, which
+            act as their nearest number from 0 to 1; `clamp_recurrent_` brings them back there.
+
+    Reference: Subramoney et al., ICLR 2023, arXiv 2206.06178.
+    """
+
+    gates = 3
+    dampening_factor: Tensor
+    pseudo_derivative_support: Tensor
+
+    def __init__(
+        self,
+        hidden_size: int,
+        batch_first: bool = False,
+        drop_connect: float = 0.0,
+        zoneout: float = 0.0,
+        dampening_factor: float = 0.7,
+        pseudo_derivative_support: float = 1.0,
+        thr_mean: float = 0.3,
+        weight_initialization_gain: float = 1.0,
+        reset_mode: str = "subtract_threshold",
+        form: str | None = None,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        super().__init__(hidden_size, None, batch_first)
+        if not 0 <= drop_connect < 1:
+            raise ValueError(f"drop_connect is {drop_connect}, expected a number from 0 to below 1")
+        if not 0 < thr_mean < 1:
+            raise ValueError(f"thr_mean is {thr_mean}, expected a number between 0 and 1")
+        check_egru(reset_mode, zoneout, form)
+        self.drop_connect, self.zoneout, self.thr_mean = drop_connect, zoneout, thr_mean
+        self.weight_initialization_gain, self.reset_mode, self.form = weight_initialization_gain, reset_mode, form
+        options: dict[str, Any] = {"device": device, "dtype": dtype}
+        self.recurrent_kernel = nn.Parameter(torch.empty(hidden_size, 3 * hidden_size, **options))
+        self.recurrent_bias = nn.Parameter(torch.empty(3 * hidden_size, **options))
+        self.thr = nn.Parameter(torch.empty(hidden_size, **options))
+        self.register_buffer("dampening_factor", torch.full((1,), dampening_factor, **options))
+        self.register_buffer("pseudo_derivative_support", torch.full((1,), pseudo_derivative_support, **options))
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        nn.init.xavier_normal_(self.recurrent_kernel, self.weight_initialization_gain)
+        nn.init.zeros_(self.recurrent_bias)
+        beta = torch.distributions.Beta(3 * self.thr_mean / (1 - self.thr_mean), 3.0)
+        with torch.no_grad():
+            self.thr.copy_(beta.sample(self.thr.shape))
+
+    @torch.no_grad()
+    def initialize_(self, before: nn.Module) -> None:
+        if isinstance(before, nn.Linear):
+            nn.init.xavier_normal_(before.weight, self.weight_initialization_gain)
+            nn.init.zeros_(before.bias)
+
+    @torch.no_grad()
+    def clamp_(self) -> None:
+        """Brings thresholds back into [0, 1]."""
+        self.thr.clamp_(0, 1)
+
+    def forward(
+        self,
+        x: Tensor,
+        state: State | None = None,
+        *,
+        lengths: Tensor | None = None,
+        resets: Tensor | None = None,
+        reverse: bool = False,
+    ) -> tuple[Tensor, Sequences, State]:
+        if state is not None and not (isinstance(state, tuple | list) and len(state) == 3):
+            raise TypeError(f"the state is {type(state).__name__}, expected the three (event, cell, trace)")
+        return F.egru(
+            x,
+            nn.functional.dropout(self.recurrent_kernel, self.drop_connect, self.training),
+            self.recurrent_bias,
+            self.thr + (self.thr.clamp(0, 1) - self.thr).detach(),
+            *(state or (None, None, None)),
+            reset_mode=self.reset_mode,
+            dampening_factor=self.dampening_factor,
+            pseudo_derivative_support=self.pseudo_derivative_support,
+            zoneout=self.zoneout,
+            training=self.training,
+            lengths=lengths,
+            resets=resets,
+            reverse=reverse,
+            batch_first=self.batch_first,
+            form=self.form,
+        )
+
+    def extra_repr(self) -> str:
+        return f"{super().extra_repr()}, drop_connect={self.drop_connect}, zoneout={self.zoneout}"
+
+
+class EGRU(RecurrentStack):
+    """A stack of EGRU layers, each a projection and the recurrence, with the words and shapes of `torch.nn.GRU`.
+
+    Args:
+        input_size, hidden_size, num_layers, batch_first, bidirectional: as in `torch.nn.GRU`.
+        dropout: DropConnect on the recurrent weights.
+        zoneout, dampening_factor, pseudo_derivative_support, thr_mean, weight_initialization_gain, reset_mode, form: as
+            in :class:`EGRURecurrence`.
+
+    Shape: `forward(x, state=None, *, lengths=None, resets=None)` with x `(T, B, input_size)`, or `(T, input_size)`
+    without a batch, or a `PackedSequence`, gives `(y, (h, o, trace), state)`: of the last layer the events, and every
+    cell after it, whether there was an event, and trace of it, `directions * hidden_size` wide and in the form of x;
+    and the last event, cell and trace of every layer, `(num_layers * directions, B, hidden_size)` each, from which a
+    run goes on exactly. `step(x_t, state)` gives `(y_t, state)`, one step of a stream.
+
+    A checkpoint of EvNN's EGRU, one layer, loads as it is.
+
+    Attributes:
+        projections, recurrences: the `torch.nn.Linear` and the :class:`EGRURecurrence` of each layer and direction.
+
+    Reference: Subramoney et al., "Efficient recurrent architectures through activity sparsity and sparse
+    back-propagation through time", ICLR 2023, arXiv 2206.06178.
+    """
+
+    state_names = ("event0", "cell0", "trace0")
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        batch_first: bool = False,
+        dropout: float = 0.0,
+        zoneout: float = 0.0,
+        dampening_factor: float = 0.7,
+        pseudo_derivative_support: float = 1.0,
+        thr_mean: float = 0.3,
+        weight_initialization_gain: float = 1.0,
+        bidirectional: bool = False,
+        reset_mode: str = "subtract_threshold",
+        form: str | None = None,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        super().__init__(
+            input_size,
+            hidden_size,
+            num_layers,
+            True,
+            batch_first,
+            0.0,
+            bidirectional,
+            device,
+            dtype,
+            EGRURecurrence,
+            drop_connect=dropout,
+            zoneout=zoneout,
+            dampening_factor=dampening_factor,
+            pseudo_derivative_support=pseudo_derivative_support,
+            thr_mean=thr_mean,
+            weight_initialization_gain=weight_initialization_gain,
+            reset_mode=reset_mode,
+            form=form,
+        )
+        self.register_load_state_dict_pre_hook(_from_evnn)
+
+
+def _from_evnn(module: nn.Module, state: dict[str, Any], prefix: str, *_: Any) -> None:
+    """Gives the tensors of an EvNN checkpoint the names that they have here."""
+    if f"{prefix}kernel" not in state:
+        return
+    state.pop(f"{prefix}_max_norm", None)
+    state[f"{prefix}projections.0.weight"] = state.pop(f"{prefix}kernel").t()
+    if f"{prefix}bias" in state:
+        state[f"{prefix}projections.0.bias"] = state.pop(f"{prefix}bias")
+    for name in ("recurrent_kernel", "recurrent_bias", "thr", "dampening_factor", "pseudo_derivative_support"):
+        if f"{prefix}{name}" in state:
+            state[f"{prefix}recurrences.0.{name}"] = state.pop(f"{prefix}{name}")
