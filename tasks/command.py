@@ -82,7 +82,10 @@ def evaluate_command(
 
 
 def describe(result: dict[str, float]) -> str:
-    return ", ".join(f"{k} {100 * v:.2f} %" if k == "accuracy" else f"{k} {v:.5f}" for k, v in result.items())
+    shares = {"accuracy", "activity", "support", "effective_operations"}
+    return ", ".join(
+        f"{k.replace('_', ' ')} {100 * v:.2f} %" if k in shares else f"{k} {v:.5f}" for k, v in result.items()
+    )
 
 
 def guarded(run: Callable[[], None], command: str) -> None:

@@ -9,6 +9,8 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim.swa_utils import update_bn
 from torch.utils.data import DataLoader, Subset
 
+from indrnn_cupy import record_activity
+
 from . import confusion
 from .config import TaskError, TrainingConfig
 from .distributed import broadcast, processes, rank, total, world_size
@@ -48,16 +50,23 @@ def evaluate(
     model.eval()
     mine = Subset(dataset, range(rank(), len(dataset), world_size()))
     sums = torch.zeros(3, dtype=torch.float64)
+    shares: dict[str, float] = {}
     counts = torch.zeros(len(task.classes or ()), len(task.classes or ()), dtype=torch.float64)
     for inputs, targets in DataLoader(mine, config.batch_size, num_workers=config.workers, worker_init_fn=apart):
-        outputs, targets = model(inputs.to(device)).float(), targets.to(device)
+        with record_activity(model) as activities:
+            outputs, targets = model(inputs.to(device)).float(), targets.to(device)
+        for activity in activities:
+            for name, share in activity.means().items():
+                shares[name] = shares.get(name, 0.0) + share.item() * len(targets) / len(activities)
         loss, score = task.loss(outputs, targets) * len(targets), task.score(outputs, targets).sum()
         sums += torch.stack((loss.double().cpu(), score.double().cpu(), torch.tensor(len(targets)).double()))
         if task.classes:
             counts += confusion.count(outputs, targets, len(task.classes))
+    of_events = total(torch.tensor(list(shares.values()), dtype=torch.float64)).tolist()
     loss, score, count = total(sums).tolist()
     model.train(training)
     values = {"loss": loss / count, task.metric: score / count}
+    values |= {name: share / count for name, share in zip(shares, of_events, strict=True)}
     return Evaluation(values, total(counts) if task.classes else None)
 
 

@@ -8,6 +8,7 @@ from torch import nn
 
 from indrnn_cupy import (
     DenseNetwork,
+    EGRURecurrence,
     IndRNNRecurrence,
     IRevRNNRecurrence,
     MinGRURecurrence,
@@ -25,6 +26,7 @@ RECURRENCES: dict[str, type[nn.Module]] = {
     "irevrnn": IRevRNNRecurrence,
     "mingru": MinGRURecurrence,
     "minlstm": MinLSTMRecurrence,
+    "egru": EGRURecurrence,
 }
 
 
@@ -32,12 +34,16 @@ RECURRENCES: dict[str, type[nn.Module]] = {
 class NetworkConfig(TrainingConfig):
     """What the settings of a classification task go on with."""
 
-    model: Literal["indrnn", "irevrnn", "mingru", "minlstm"] = "indrnn"
-    """The recurrence. minGRU and minLSTM begin with memories spread up to the length of a sequence."""
+    model: Literal["indrnn", "irevrnn", "mingru", "minlstm", "egru"] = "indrnn"
+    """The recurrence. minGRU, minLSTM and EGRU begin with memories spread up to the length of a sequence."""
     rev_len: int = 3
     """Sub-steps of irevrnn in each step."""
     stable: bool = False
     """Hold the inner weights of irevrnn to signs with which its states cannot grow."""
+    zoneout: float = 0.0
+    """Of egru: probability with which a cell stays as it was."""
+    pseudo_derivative_support: float = 1.0
+    """Of egru: an event has a slope in backward within 1 over this of its threshold."""
     network: Literal["plain", "residual", "dense", "reversible"] = "plain"
     """How layers are put together. A reversible network holds the sequences of one layer for backward, however deep."""
     hidden_size: int = 128
@@ -53,6 +59,8 @@ class NetworkConfig(TrainingConfig):
         super().check()
         self.expect_positive("hidden_size", "num_layers")
         self.expect("rev_len", lambda v: 1 <= v <= 8, "a number from 1 to 8")
+        self.expect("zoneout", lambda v: 0 <= v < 1, "a number from 0 to below 1")
+        self.expect_positive("pseudo_derivative_support")
         self.expect("dropout", lambda v: 0 <= v < 1, "a number from 0 to below 1")
         self.expect("magnitude", lambda v: 1.01 <= v <= 1000, "a number from 1.01 to 1000")
 
@@ -60,12 +68,14 @@ class NetworkConfig(TrainingConfig):
 def make_body(config: NetworkConfig, input_size: int, steps: int, dense: Mapping[str, Any], **options: Any) -> Body:
     """The recurrent part of a network, for sequences of so many steps; `dense`: options of a dense one alone."""
     options |= {"recurrence": RECURRENCES[config.model], "dropout": config.dropout}
-    if config.model in ("mingru", "minlstm"):
+    if config.model in ("mingru", "minlstm", "egru"):
         options |= {"longest_memory": max(2, steps)}
         if config.network in ("residual", "reversible"):
             options |= {"norm_first": True}  # whose bias sets the memory
     else:
         options |= {"bound": config.magnitude ** (1 / steps), "clamp": config.bound_by == "clamp"}
+    if config.model == "egru":
+        options |= {"zoneout": config.zoneout, "pseudo_derivative_support": config.pseudo_derivative_support}
     if config.model == "irevrnn":
         options |= {"rev_len": config.rev_len, "stable": config.stable}
     if config.network == "dense":

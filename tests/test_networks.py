@@ -5,12 +5,18 @@ from itertools import product
 import pytest
 import torch
 
-from indrnn_cupy import IndRNNRecurrence, IRevRNNRecurrence, MinGRURecurrence, MinLSTMRecurrence
+from indrnn_cupy import EGRURecurrence, IndRNNRecurrence, IRevRNNRecurrence, MinGRURecurrence, MinLSTMRecurrence
 from tasks.config import TaskError
 from tasks.networks import NetworkConfig, make_body
 from tasks.optimization import make_optimizer
 
-CLASSES = dict(indrnn=IndRNNRecurrence, irevrnn=IRevRNNRecurrence, mingru=MinGRURecurrence, minlstm=MinLSTMRecurrence)
+CLASSES = {
+    "indrnn": IndRNNRecurrence,
+    "irevrnn": IRevRNNRecurrence,
+    "mingru": MinGRURecurrence,
+    "minlstm": MinLSTMRecurrence,
+    "egru": EGRURecurrence,
+}
 NETWORKS = ["plain", "residual", "dense", "reversible"]
 
 

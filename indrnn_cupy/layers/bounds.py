@@ -89,3 +89,22 @@ def spread_memory_(u: Tensor, longest: float) -> None:
     """
     nn.init.uniform_(u, 0, math.log(longest))
     u.copy_(torch.exp(-torch.exp(-u)))
+
+
+@torch.no_grad()
+def spread_bias_(bias: Tensor, longest: float) -> None:
+    """Fills the bias of a sigmoid that keeps a state with memories spread in the same way."""
+    bias.uniform_(0, math.log(longest)).exp_().sub_(1).clamp_(min=1e-3).log_()
+
+
+def check_memory(longest: float | None) -> None:
+    """Raises ValueError unless memories can be spread up to so many steps."""
+    if longest is not None and not 2 <= longest < math.inf:
+        raise ValueError(f"longest_memory is {longest}, expected a number of steps, at least 2")
+
+
+def bias_of(module: nn.Module) -> Tensor:
+    """The bias that sets the first memory of the recurrence after it."""
+    if not isinstance(module.bias, Tensor):
+        raise ValueError("the first memory is set by a bias, and there is none")
+    return module.bias

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from .. import functional as F
 from ..functional.egru import check_egru
+from .bounds import bias_of, check_memory, spread_bias_
 from .recurrence import Recurrence
 from .stack import RecurrentStack
 
@@ -26,6 +27,8 @@ class EGRURecurrence(Recurrence):
             1 / epsilon of a threshold.
         thr_mean: mean of the first thresholds, between 0 and 1, which are drawn from Beta(3 m / (1 - m), 3).
         weight_initialization_gain: of `torch.nn.init.xavier_normal_`, for the recurrent weights and the projection.
+        longest_memory: spread first memories evenly in their logarithm from 1 to so many steps, by the bias of z in
+            the projection before it; without it every cell is halved in a step at first.
         reset_mode, form: as in the function.
 
     Shape: `forward(x, state=None, *, lengths=None, resets=None, reverse=False)` with x `(T, B, 3 H)` and the state
@@ -54,6 +57,7 @@ class EGRURecurrence(Recurrence):
         thr_mean: float = 0.3,
         weight_initialization_gain: float = 1.0,
         reset_mode: str = "subtract_threshold",
+        longest_memory: float | None = None,
         form: str | None = None,
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
@@ -64,6 +68,8 @@ class EGRURecurrence(Recurrence):
         if not 0 < thr_mean < 1:
             raise ValueError(f"thr_mean is {thr_mean}, expected a number between 0 and 1")
         check_egru(reset_mode, zoneout, form)
+        check_memory(longest_memory)
+        self.longest_memory = longest_memory
         self.drop_connect, self.zoneout, self.thr_mean = drop_connect, zoneout, thr_mean
         self.weight_initialization_gain, self.reset_mode, self.form = weight_initialization_gain, reset_mode, form
         options: dict[str, Any] = {"device": device, "dtype": dtype}
@@ -86,6 +92,11 @@ class EGRURecurrence(Recurrence):
         if isinstance(before, nn.Linear):
             nn.init.xavier_normal_(before.weight, self.weight_initialization_gain)
             nn.init.zeros_(before.bias)
+        if self.longest_memory is not None:
+            keeping = bias_of(before)[: self.hidden_size]
+            spread = torch.empty_like(keeping)
+            spread_bias_(spread, self.longest_memory)
+            keeping.add_(spread)
 
     @torch.no_grad()
     def clamp_(self) -> None:
@@ -131,8 +142,8 @@ class EGRU(RecurrentStack):
     Args:
         input_size, hidden_size, num_layers, batch_first, bidirectional: as in `torch.nn.GRU`.
         dropout: DropConnect on the recurrent weights.
-        zoneout, dampening_factor, pseudo_derivative_support, thr_mean, weight_initialization_gain, reset_mode, form: as
-            in :class:`EGRURecurrence`.
+        zoneout, dampening_factor, pseudo_derivative_support, thr_mean, weight_initialization_gain, reset_mode,
+            longest_memory, form: as in :class:`EGRURecurrence`.
 
     Shape: `forward(x, state=None, *, lengths=None, resets=None)` with x `(T, B, input_size)`, or `(T, input_size)`
     without a batch, or a `PackedSequence`, gives `(y, (h, o, trace), state)`: of the last layer the events, and every
@@ -165,6 +176,7 @@ class EGRU(RecurrentStack):
         weight_initialization_gain: float = 1.0,
         bidirectional: bool = False,
         reset_mode: str = "subtract_threshold",
+        longest_memory: float | None = None,
         form: str | None = None,
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
@@ -187,6 +199,7 @@ class EGRU(RecurrentStack):
             thr_mean=thr_mean,
             weight_initialization_gain=weight_initialization_gain,
             reset_mode=reset_mode,
+            longest_memory=longest_memory,
             form=form,
         )
         self.register_load_state_dict_pre_hook(_from_evnn)

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from .. import functional as F
+from .bounds import bias_of, check_memory, spread_bias_
 from .recurrence import Recurrence
 
 
@@ -28,8 +29,7 @@ class GatedRecurrence(Recurrence):
         dtype: torch.dtype | None = None,
     ) -> None:
         super().__init__(hidden_size, activation, batch_first)
-        if longest_memory is not None and not 2 <= longest_memory < math.inf:
-            raise ValueError(f"longest_memory is {longest_memory}, expected a number of steps, at least 2")
+        check_memory(longest_memory)
         if not math.isfinite(forget_bias):
             raise ValueError(f"forget_bias is {forget_bias}, expected a finite number")
         if forget_bias and longest_memory is not None:
@@ -47,12 +47,10 @@ class GatedRecurrence(Recurrence):
     def initialize_(self, before: nn.Module) -> None:
         if not self.forget_bias and self.longest_memory is None:
             return
-        if not isinstance(before.bias, Tensor):
-            raise ValueError("the first memory is set by a bias, and there is none")
-        keeping, *taking = before.bias.unflatten(0, (self.gates, -1))[:-1]
+        keeping, *taking = bias_of(before).unflatten(0, (self.gates, -1))[:-1]
         bias = torch.full_like(keeping, self.forget_bias)
         if self.longest_memory is not None:
-            bias.uniform_(0, math.log(self.longest_memory)).exp_().sub_(1).clamp_(min=1e-3).log_()
+            spread_bias_(bias, self.longest_memory)
         for gate in taking or [keeping]:
             gate.sub_(bias)
         if taking:
