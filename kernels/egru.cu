@@ -1,5 +1,5 @@
-// EGRU, the event-based GRU (Subramoney et al. 2023, arXiv 2206.06178): the others see a unit only at steps at which its
-// cell is above its threshold. R is (H, 3 H), its columns, those of x and of q in the order z, r, g.
+// EGRU, the event-based GRU (Subramoney et al. 2023, arXiv 2206.06178): the other units see a unit only at steps at
+// which its cell is above its threshold. The columns of R, (H, 3 H), and those of x and q are in the order z, r, g.
 //
 //     q = y_{t-1} R + b
 //     z = sigmoid(x_z + q_z),   r = sigmoid(x_r + q_r),   g = tanh(x_g + r q_g)
@@ -25,7 +25,10 @@ INLINE bool kept(long long seed, long long place, real zoneout) {
     return real((bits ^ bits >> 31) >> 40) * real(0x1p-24) < zoneout;
 }
 
-INLINE real taken(real v, real threshold) { return RESET == SUBTRACT_THRESHOLD ? threshold : RESET == SUBTRACT_OUTPUT ? v : real(0); }
+// What an event takes from the cell.
+INLINE real taken(real v, real threshold) {
+    return RESET == SUBTRACT_THRESHOLD ? threshold : RESET == SUBTRACT_OUTPUT ? v : real(0);
+}
 
 // The slope that backward takes for the step at the threshold: dampening * max(0, 1 - support * |v - threshold|).
 struct Slope {
@@ -45,7 +48,8 @@ extern "C" __global__ void egru_forward(
     const long long* __restrict__ lengths, const bool* __restrict__ resets,
     long long T, long long B, long long H, long long reverse, long long chunk, long long resets_t, long long resets_b,
     long long y_t, long long y_b, long long x_t, long long x_b, long long cells_t, long long cells_b,
-    long long events_t, long long events_b, long long traces_t, long long traces_b, long long gates_t, long long gates_b)
+    long long events_t, long long events_b, long long traces_t, long long traces_b,
+    long long gates_t, long long gates_b)
 {
     const Tile tile(T, B, H, lengths, reverse, chunk);
     const long long row = blockIdx.x, length = tile.length(row);
@@ -66,10 +70,11 @@ extern "C" __global__ void egru_forward(
                 __syncthreads();
             }
         }
-        const scalar* from = x + t * x_t + row * x_b;
-        scalar *const to_y = y + t * y_t + row * y_b, *const to_cell = cells + t * cells_t + row * cells_b;
-        scalar *const to_event = events + t * events_t + row * events_b;
-        scalar *const to_trace = traces + t * traces_t + row * traces_b, *const to_gates = gates + t * gates_t + row * gates_b;
+        const auto now = [&](auto* p, long long step, long long rows) INLINED { return p + t * step + row * rows; };
+        const scalar* const from = now(x, x_t, x_b);
+        scalar *const to_y = now(y, y_t, y_b), *const to_cell = now(cells, cells_t, cells_b);
+        scalar *const to_event = now(events, events_t, events_b), *const to_trace = now(traces, traces_t, traces_b);
+        scalar* const gate = now(gates, gates_t, gates_b);
         EACH_UNIT(i, units) {
             const real z = Sigmoid::value(from[i] + products[i]);
             const real r = Sigmoid::value(from[units + i] + products[units + i]);
@@ -82,7 +87,7 @@ extern "C" __global__ void egru_forward(
             to_cell[i] = cell[i] = sent ? v - taken(v, threshold[i]) : v;
             to_event[i] = sent ? real(1) : real(0);
             to_trace[i] = trace[i] = fma(DECAY, trace[i], (1 - DECAY) * event[i]);
-            if (gates) to_gates[i] = z, to_gates[units + i] = r, to_gates[2 * units + i] = g, to_gates[3 * units + i] = q;
+            if (gates) gate[i] = z, gate[units + i] = r, gate[2 * units + i] = g, gate[3 * units + i] = q;
         }
         __syncthreads();
     }
@@ -121,23 +126,27 @@ extern "C" __global__ void egru_backward(
         const long long earlier = tile.reverse ? t + 1 : t - 1;
         const scalar* const y_before = first_step ? event0 + row * H : y + earlier * y_t + row * y_b;
         const scalar* const cell_before = first_step ? cell0 + row * H : cells + earlier * cells_t + row * cells_b;
-        const scalar *const y_now = y + t * y_t + row * y_b, *const cell_now = cells + t * cells_t + row * cells_b;
-        const scalar *const gate = gates + t * gates_t + row * gates_b, *const from_y = grad_y + t * grad_y_t + row * grad_y_b;
-        const scalar* const from_cell = grad_cells + t * grad_cells_t + row * grad_cells_b;
-        const scalar* const from_event = grad_events + t * grad_events_t + row * grad_events_b;
-        const scalar* const from_trace = grad_traces + t * grad_traces_t + row * grad_traces_b;
-        scalar* const to_x = grad_x + t * grad_x_t + row * grad_x_b;
-        real* const to_products = grad_products + t * grad_products_t + row * grad_products_b;
+        const auto now = [&](auto* p, long long step, long long rows) INLINED { return p + t * step + row * rows; };
+        const scalar *const y_now = now(y, y_t, y_b), *const cell_now = now(cells, cells_t, cells_b);
+        const scalar *const gate = now(gates, gates_t, gates_b), *const from_y = now(grad_y, grad_y_t, grad_y_b);
+        const scalar* const from_cell = now(grad_cells, grad_cells_t, grad_cells_b);
+        const scalar* const from_event = now(grad_events, grad_events_t, grad_events_b);
+        const scalar* const from_trace = now(grad_traces, grad_traces_t, grad_traces_b);
+        scalar* const to_x = now(grad_x, grad_x_t, grad_x_b);
+        real* const to_products = now(grad_products, grad_products_t, grad_products_b);
         EACH_UNIT(i, units) {
-            const real v_sent = y_now[i], z = gate[i], r = gate[units + i], g = gate[2 * units + i], q = gate[3 * units + i];
-            const bool sent = v_sent != 0;
-            const real v = sent ? v_sent : real(cell_now[i]), before = reset ? real(0) : real(cell_before[i]);
+            const real z = gate[i], r = gate[units + i], g = gate[2 * units + i], q = gate[3 * units + i];
+            const real event = y_now[i], before = reset ? real(0) : real(cell_before[i]);
+            const bool sent = event != 0;
+            const real v = sent ? event : real(cell_now[i]), distance = v - threshold[i];
             const real of_trace = from_trace[i] + grad_trace[i], of_cell = from_cell[i] + grad_cell[i];
             const real of_y = from_y[i] + grad_event[i] + (1 - DECAY) * of_trace;
-            const real by_step = slope.at(v - threshold[i]) * (from_event[i] + v * of_y - taken(v, threshold[i]) * of_cell);
+            const real of_event = from_event[i] + v * of_y - taken(v, threshold[i]) * of_cell;
+            const real by_step = slope.at(distance) * of_event;
             grad_threshold[i] -= by_step + (RESET == SUBTRACT_THRESHOLD && sent ? of_cell : real(0));
             real of_v = (sent ? of_y : real(0)) + by_step + (RESET == SUBTRACT_OUTPUT && sent ? real(0) : of_cell);
-            const real share = ZONEOUT == 1 ? kept(seed, row * H + i, *zoneout) ? real(1) : real(0) : ZONEOUT == 2 ? *zoneout : real(0);
+            real share = ZONEOUT ? *zoneout : real(0);
+            if (ZONEOUT == 1) share = kept(seed, row * H + i, share) ? real(1) : real(0);
             const real of_before = share * of_v;
             of_v -= of_before;
             const real of_g = Tanh::gradient((1 - z) * of_v, g), of_r = Sigmoid::gradient(of_g * q, r);

@@ -53,7 +53,7 @@ INLINE void add(const int* units, const real* values, const real* matrix, int wi
         sums[j] = sum;
     }
 }
-// The same for all listed units, AT_ONCE together: the loads of as many rows are under way, or their sum stays in a register.
+// The same for all listed units, AT_ONCE together: so many loads are under way, and a sum is read and written once.
 #define AT_ONCE (THREADS > 1 ? 16 : 8)
 INLINE void add_rows(const List& list, int count, const real* values, const real* matrix, int width, real* sums) {
     int n = 0;

@@ -19,8 +19,10 @@ def block(language: str, containing: str) -> str:
 
 def test_example_of_use():
     names: dict = {}
-    exec(block("python", "import IndRNN"), names)
+    exec(block("python", "IndRNN(128, 256"), names)
     assert names["y"].shape == (784, 32, 256) and names["h_n"].shape == (2, 32, 256)
+    exec(block("python", "activity_penalty("), names)
+    assert 0 < names["activities"][0].events < 1 and names["loss"].requires_grad
     exec(block("python", "gradcheck"), names)
 
 
