@@ -1,0 +1,8 @@
+"""The names of earlier projects, on this package's kernels: change the import line, leave the rest.
+
+from cuda_IndRNN_onlyrecurrent import IndRNN_onlyrecurrent     indrnn_cupy.compat.cuda_IndRNN_onlyrecurrent
+from IndRNN_onlyrecurrent import IndRNN_onlyrecurrent          indrnn_cupy.compat.IndRNN_onlyrecurrent
+from torch_irevrnn import IRevRNN, IRevRNN_CUDA                indrnn_cupy.compat.torch_irevrnn
+from min_rnn.min_gru import MinGRUCell                         indrnn_cupy.compat.min_rnn.min_gru
+import evnn_pytorch as evnn                                    indrnn_cupy.compat.evnn_pytorch
+"""

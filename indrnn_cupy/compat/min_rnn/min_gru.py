@@ -1,0 +1,5 @@
+"""Where CUDA_RNN has its MinGRUCell."""
+
+from .cells import MinGRUCell
+
+__all__ = ["MinGRUCell"]

@@ -1,0 +1,5 @@
+"""Where CUDA_RNN has its MinGRUCellCUDA."""
+
+from .cells import MinGRUCellCUDA
+
+__all__ = ["MinGRUCellCUDA"]
