@@ -27,7 +27,7 @@ class IRevRNN(layers.IRevRNN):
     def __init__(self, input_size: int, hidden_size: int, num_layers: int = 1, **options: Any) -> None:
         super().__init__(input_size, hidden_size, num_layers, batch_first=True, **options)
 
-    def forward(self, x: Any, *arguments: Any, **options: Any) -> tuple[Any, ...]:  # type: ignore[override]
+    def forward(self, x: Any, *arguments: Any, **options: Any) -> tuple[Any, ...]:
         output, (hidden, _) = super().forward(x, *arguments, **options)
         return output, hidden
 

@@ -61,7 +61,7 @@ def check_sequence(name: str, x: Tensor, batch_first: bool) -> tuple[int, int]:
     """The batch and hidden size of a sequence."""
     layout = "(B, T, H)" if batch_first else "(T, B, H)"
     if not isinstance(x, Tensor):
-        raise TypeError(f"{name} is a {type(x).__name__}, expected a torch.Tensor {layout}")
+        raise TypeError(f"{name} is a {type(x).__name__}, expected a torch.Tensor, or a NumPy or CuPy array, {layout}")
     if x.dim() != 3:
         raise ValueError(f"{name} has shape {tuple(x.shape)}, expected three dimensions {layout}")
     if x.dtype not in TYPES:

@@ -9,11 +9,13 @@ from .. import reference
 from ..ops.egru import egru as egru_op
 from ..ops.events import FORMS, RESET_MODES
 from ..ops.sequence import TYPES
+from .arrays import takes_arrays
 from .checks import check_like, check_sequence, check_steps, run
 
 Three = tuple[Tensor, Tensor, Tensor]
 
 
+@takes_arrays
 def egru(
     x: Tensor,
     recurrent_kernel: Tensor,

@@ -4,9 +4,11 @@ from torch import Tensor
 
 from .. import reference
 from ..ops import gated
+from .arrays import takes_arrays
 from .checks import check_activation, check_like, check_sequence, check_steps, run
 
 
+@takes_arrays
 def mingru(
     x: Tensor,
     h0: Tensor | None = None,
@@ -46,6 +48,7 @@ def mingru(
     return _joined("mingru", x, h0, activation, lengths, resets, reverse, batch_first, chunk)
 
 
+@takes_arrays
 def minlstm(
     x: Tensor,
     h0: Tensor | None = None,
@@ -74,6 +77,7 @@ def minlstm(
     return _joined("minlstm", x, h0, activation, lengths, resets, reverse, batch_first, chunk)
 
 
+@takes_arrays
 def linear_recurrence(
     a: Tensor,
     b: Tensor,

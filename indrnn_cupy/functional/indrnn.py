@@ -4,9 +4,11 @@ from torch import Tensor
 
 from .. import reference
 from ..ops.indrnn import indrnn as indrnn_op
+from .arrays import takes_arrays
 from .checks import check_activation, check_like, check_sequence, check_steps, run
 
 
+@takes_arrays
 def indrnn(
     x: Tensor,
     weight: Tensor,
@@ -39,6 +41,8 @@ def indrnn(
     Returns:
         `y`, every state, in the shape, type and layout of `x`, and `h_n`, `(B, H)`, the state after each row's last
         step or, with `reverse`, after its first.
+
+    NumPy and CuPy arrays are taken too, through DLPack; then arrays are given, and there are no gradients.
 
     Gradients flow to `x`, `weight` and `h0`, once: a second derivative raises RuntimeError. The derivative of the
     activation is taken from `y`, so that `x` is not kept. The same input gives the same bits.

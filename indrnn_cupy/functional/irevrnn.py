@@ -4,11 +4,13 @@ from torch import Tensor
 
 from .. import reference
 from ..ops.irevrnn import irevrnn as irevrnn_op
+from .arrays import takes_arrays
 from .checks import check_activation, check_like, check_sequence, check_steps, run
 
 MOST_SUB_STEPS = 8  # what a GPU's registers hold
 
 
+@takes_arrays
 def irevrnn(
     x: Tensor,
     weight: Tensor,

@@ -1,0 +1,48 @@
+"""NumPy and CuPy arrays where a tensor is expected, by DLPack and without a copy."""
+
+import sys
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, TypeVar, cast
+
+import numpy as np
+import torch
+from torch import Tensor
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+LIBRARIES = ("numpy", "cupy")
+
+
+def takes_arrays(function: Function) -> Function:
+    """Lets a function of tensors take arrays too. If its first argument is one, it gives arrays, without gradients."""
+
+    @wraps(function)
+    def wrapped(*arguments: Any, **options: Any) -> Any:
+        first = next(iter(arguments or options.values()), None)
+        if isinstance(first, Tensor) or (library := library_of(first)) is None:
+            return function(*arguments, **options)
+        with torch.no_grad():
+            outputs = function(*map(to_tensor, arguments), **{k: to_tensor(a) for k, a in options.items()})
+            return each(library.from_dlpack, outputs)
+
+    return cast(Function, wrapped)
+
+
+def library_of(array: Any) -> Any:
+    """The module numpy or cupy for an array of it, else None."""
+    name = type(array).__module__.partition(".")[0]
+    return sys.modules.get(name) if name in LIBRARIES and hasattr(array, "__dlpack__") else None
+
+
+def to_tensor(array: Any) -> Any:
+    """A tensor for an array, on the same memory where torch can have it; anything else as it is."""
+    if library_of(array) is None:
+        return array
+    if isinstance(array, np.ndarray) and (not array.flags.writeable or min(array.strides, default=0) < 0):
+        array = array.copy()  # torch knows neither
+    return torch.from_dlpack(array)
+
+
+def each(convert: Callable[[Tensor], Any], outputs: Any) -> Any:
+    """A tuple of tensors and tuples with every tensor converted."""
+    return convert(outputs) if isinstance(outputs, Tensor) else tuple(each(convert, o) for o in outputs)
