@@ -5,15 +5,36 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import torch
 
-def medians(functions: dict[Any, Callable[[], object]], repeats: int, burst: int) -> dict[Any, float]:
+
+def medians(
+    functions: dict[Any, Callable[[], object]], repeats: int, burst: int, device: str = "cpu"
+) -> dict[Any, float]:
     """Median seconds of each function over interleaved repeats of `burst` calls, after one that is not counted."""
+    seconds = on_gpu if device == "cuda" else on_cpu
     times: dict[Any, list[float]] = {name: [] for name in functions}
     for repeat in range(repeats + 1):
         for name, function in functions.items():
-            started = time.perf_counter()
-            for _ in range(burst):
-                function()
+            taken = seconds(function, burst)
             if repeat:
-                times[name].append((time.perf_counter() - started) / burst)
+                times[name].append(taken / burst)
     return {name: statistics.median(values) for name, values in times.items()}
+
+
+def on_cpu(function: Callable[[], object], burst: int) -> float:
+    started = time.perf_counter()
+    for _ in range(burst):
+        function()
+    return time.perf_counter() - started
+
+
+def on_gpu(function: Callable[[], object], burst: int) -> float:
+    """By events of the GPU itself."""
+    start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+    start.record()
+    for _ in range(burst):
+        function()
+    end.record()
+    end.synchronize()
+    return start.elapsed_time(end) / 1e3

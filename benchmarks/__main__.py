@@ -1,0 +1,98 @@
+"""Every recurrence beside what one would use instead, on this machine: `python -m benchmarks`, `--quick` in two minutes.
+
+Forward, and forward and backward, by length, width and batch: time, how many copies of the same bytes that is, and what
+is kept for backward; first calls and calls on tiny inputs. Medians of runs in turn, float32. Writes results.csv,
+overheads.csv, results.png and machine.txt. Peers that are not installed are named and left out. With a GPU that torch
+can use, all of it is there, timed by its events. `python -m benchmarks.gated` and its like go deeper.
+"""
+
+import argparse
+import csv
+import os
+from pathlib import Path
+
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # waiting threads must not spin on a shared machine
+
+import torch
+
+import indrnn_cupy
+from indrnn_cupy.check.machine import description
+
+from .suite import FULL, OURS, QUICK, measure, overheads
+
+
+def write(rows: list[dict[str, object]], path: Path) -> None:
+    with open(path, "w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def show(rows: list[dict[str, object]]) -> None:
+    for row in rows:
+        name = f"{row['recurrence']:<18} {row['function']:<40} {row['passes']:<14}"
+        figures = f"{row['ms']:10.3f}{row['copies']:9.2f}{row['GB/s']:8.1f}" if "ms" in row else ""
+        print(name + figures + (f"{row['kept MiB']:10.2f}" if row.get("kept MiB") else ""))
+
+
+def draw(rows: list[dict], title: str, path: Path) -> None:
+    """Of each recurrence the time of its peers over its own, forward and backward."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    timed = [row for row in rows if "ms" in row and row["passes"] == "both"]
+    names = list(dict.fromkeys(row["recurrence"] for row in timed))
+    figure, axes = plt.subplots(2, (len(names) + 1) // 2, figsize=(11, 6), sharey=True, layout="constrained")
+    for axis, name in zip(axes.flat, names, strict=False):
+        mine = [row for row in timed if row["recurrence"] == name]
+        shapes = list(dict.fromkeys((row["T"], row["B"], row["H"]) for row in mine))
+        time = {(row["function"], (row["T"], row["B"], row["H"])): row["ms"] for row in mine}
+        for function in dict.fromkeys(row["function"] for row in mine):
+            ratios = [time.get((function, shape), float("nan")) / time[OURS, shape] for shape in shapes]
+            style = {"color": "tab:blue", "linewidth": 2} if function == OURS else {"marker": "o"}
+            axis.plot(range(len(shapes)), ratios, label=function, **style)
+        axis.set(yscale="log", title=name)
+        axis.set_xticks(range(len(shapes)), [", ".join(map(str, shape)) for shape in shapes], rotation=60, fontsize=7)
+        axis.legend(fontsize=7)
+        axis.grid(axis="y", color="0.9")
+    figure.suptitle(title, fontsize=10)
+    figure.savefig(path, dpi=110)
+    plt.close(figure)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="two shapes")
+    parser.add_argument(
+        "--output", type=Path, default=Path(__file__).parent / "results", help="a folder for the results"
+    )
+    options = parser.parse_args()
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    torch.manual_seed(0)
+    indrnn_cupy.reuse_freed_memory()
+    options.output.mkdir(parents=True, exist_ok=True)
+    (options.output / "machine.txt").write_text(description() + "\n")
+    print(description())
+    rows: list[dict[str, object]] = []
+    for shape in QUICK if options.quick else FULL:
+        print(f"\n{tuple(shape)!s:<59}{'passes':<14}{'ms':>10}{'copies':>9}{'GB/s':>8}{'kept MiB':>10}")
+        found = measure(shape, device, repeats=3 if options.quick else 7, burst=1)
+        show(found)
+        rows += found
+    print(f"\n{'':<20}{'first call, s':>16}{'call, us':>12}{'with backward':>16}")
+    of_calls = []
+    for row in overheads(device):
+        of_calls.append(row)
+        name, first, forward, both = row.values()
+        print(f"{name:<20}{'' if first is None else f'{first:.1f}':>16}{forward:12.0f}{both:16.0f}")
+    write(rows, options.output / "results.csv")
+    write(of_calls, options.output / "overheads.csv")
+    title = "time, divided by that of the kernel, forward and backward, by T, B, H"
+    draw(rows, f"{title}; float32, {device}", options.output / "results.png")
+    print(f"\n{options.output}: results.csv, overheads.csv, results.png, machine.txt")
+
+
+if __name__ == "__main__":
+    main()
