@@ -1,4 +1,4 @@
-"""Every recurrence beside what one would use instead, on this machine: `python -m benchmarks`, `--quick` in two minutes.
+"""Every recurrence beside what one would use instead: `python -m benchmarks`, or with `--quick` in two minutes.
 
 Forward, and forward and backward, by length, width and batch: time, how many copies of the same bytes that is, and what
 is kept for backward; first calls and calls on tiny inputs. Medians of runs in turn, float32. Writes results.csv,
@@ -19,6 +19,13 @@ import indrnn_cupy
 from indrnn_cupy.check.machine import description
 
 from .suite import FULL, OURS, QUICK, measure, overheads
+
+
+def machine() -> str:
+    """Versions and processors, without folders."""
+    model = next((line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")), "")
+    lines = [line for line in description().splitlines() if not line.startswith(("kernels", "compiled"))]
+    return "\n".join([*lines, f"{'':<12} {model.partition(': ')[2]}"]) + "\n"
 
 
 def write(rows: list[dict[str, object]], path: Path) -> None:
@@ -51,8 +58,7 @@ def draw(rows: list[dict], title: str, path: Path) -> None:
         time = {(row["function"], (row["T"], row["B"], row["H"])): row["ms"] for row in mine}
         for function in dict.fromkeys(row["function"] for row in mine):
             ratios = [time.get((function, shape), float("nan")) / time[OURS, shape] for shape in shapes]
-            style = {"color": "tab:blue", "linewidth": 2} if function == OURS else {"marker": "o"}
-            axis.plot(range(len(shapes)), ratios, label=function, **style)
+            axis.plot(range(len(shapes)), ratios, "o", label=function)
         axis.set(yscale="log", title=name)
         axis.set_xticks(range(len(shapes)), [", ".join(map(str, shape)) for shape in shapes], rotation=60, fontsize=7)
         axis.legend(fontsize=7)
@@ -65,16 +71,15 @@ def draw(rows: list[dict], title: str, path: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="two shapes")
-    parser.add_argument(
-        "--output", type=Path, default=Path(__file__).parent / "results", help="a folder for the results"
-    )
+    folder = Path(__file__).parent / "results"
+    parser.add_argument("--output", type=Path, default=folder, help="a folder for the results")
     options = parser.parse_args()
     device = "cuda" if torch.cuda.is_available() else "cpu"
     torch.manual_seed(0)
     indrnn_cupy.reuse_freed_memory()
     options.output.mkdir(parents=True, exist_ok=True)
-    (options.output / "machine.txt").write_text(description() + "\n")
-    print(description())
+    (options.output / "machine.txt").write_text(machine())
+    print(machine())
     rows: list[dict[str, object]] = []
     for shape in QUICK if options.quick else FULL:
         print(f"\n{tuple(shape)!s:<59}{'passes':<14}{'ms':>10}{'copies':>9}{'GB/s':>8}{'kept MiB':>10}")

@@ -56,7 +56,7 @@ def peers(
     if T <= LONGEST_LOOP:
         yield "loop over unbind", with_backward(lambda *t: recurrence.reference(*t)[0], inputs, gradient)
     if recurrence.name == "indrnn":
-        yield "jax.lax.scan", jax_scan(*inputs, gradient) if on_cpu else None
+        yield "jax.lax.scan", jax_scan(inputs[0], inputs[1], gradient) if on_cpu else None
     if recurrence.name == "mingru":
         yield "jax associative_scan", jax_associative_scan(inputs[0], gradient) if on_cpu else None
         yield "minGRU-pytorch, scan", log_scan(inputs[0], gradient)
