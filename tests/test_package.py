@@ -26,13 +26,18 @@ def built(tmp_path_factory):
     return output
 
 
-def test_archives_carry_every_kernel(built):
+def test_archives_carry_every_module_and_kernel(built):
+    modules = {str(p.relative_to(ROOT)) for p in (ROOT / "indrnn_cupy").rglob("*.py")}
     kernels = {p.name for p in (ROOT / "kernels").iterdir()}
     (wheel,), (sdist,) = built.glob("*.whl"), built.glob("*.tar.gz")
     with zipfile.ZipFile(wheel) as archive:
         assert {Path(n).name for n in archive.namelist() if n.startswith("indrnn_cupy/kernels/")} == kernels
+        assert {n for n in archive.namelist() if n.endswith(".py")} == modules
     with tarfile.open(sdist) as archive:
         assert {Path(n).name for n in archive.getnames() if "/kernels/" in n} == kernels
+        assert {
+            n.partition("/")[2] for n in archive.getnames() if "/indrnn_cupy/" in n and n.endswith(".py")
+        } == modules
 
 
 def test_installed_package_runs_from_another_folder(built, tmp_path):
