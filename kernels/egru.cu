@@ -8,8 +8,8 @@
 //     h = v - o threshold                   the cell after it, by RESET
 //     trace = 0.9 trace + 0.1 y
 //
-// A block has a row of the batch, for all its steps. Of R it reads the rows of active units. Where `recurrent` is null,
-// `products` are the row's q, or backward leaves the product with R to its caller: the form of a step at a time.
+// A block has a row of the batch, for all its steps. Of R it reads the rows of active units. In the form "dense", a step
+// at a time, `recurrent` is null: `products` are then the row's q, and backward leaves its product with R to the caller.
 //
 // Set by -D: RESET, what an event takes from the cell; ZONEOUT, 1 to keep a cell by chance, 2 for the mean of that.
 #include "events.cuh"
@@ -36,6 +36,14 @@ struct Slope {
     INLINE real at(real distance) const {
         const real height = 1 - support * fabs(distance);
         return height <= 0 ? real(0) : dampening * height;
+    }
+};
+
+// A step of a row, in any sequence.
+struct Place {
+    long long t, row;
+    template <class P> INLINE P* operator()(P* start, long long stride_t, long long stride_b) const {
+        return start + t * stride_t + row * stride_b;
     }
 };
 
@@ -70,7 +78,7 @@ extern "C" __global__ void egru_forward(
                 __syncthreads();
             }
         }
-        const auto now = [&](auto* p, long long step, long long rows) INLINED { return p + t * step + row * rows; };
+        const Place now{t, row};
         const scalar* const from = now(x, x_t, x_b);
         scalar *const to_y = now(y, y_t, y_b), *const to_cell = now(cells, cells_t, cells_b);
         scalar *const to_event = now(events, events_t, events_b), *const to_trace = now(traces, traces_t, traces_b);
@@ -83,7 +91,7 @@ extern "C" __global__ void egru_forward(
             if (ZONEOUT == 1) v = kept(seed, row * H + i, *zoneout) ? before : v;
             if (ZONEOUT == 2) v = fma(*zoneout, before - v, v);
             const bool sent = v > threshold[i];
-            to_y[i] = event[i] = sent ? v : 0 * v;
+            to_y[i] = event[i] = sent ? v : 0 * v;  // NaN stays NaN
             to_cell[i] = cell[i] = sent ? v - taken(v, threshold[i]) : v;
             to_event[i] = sent ? real(1) : real(0);
             to_trace[i] = trace[i] = fma(DECAY, trace[i], (1 - DECAY) * event[i]);
@@ -126,7 +134,7 @@ extern "C" __global__ void egru_backward(
         const long long earlier = tile.reverse ? t + 1 : t - 1;
         const scalar* const y_before = first_step ? event0 + row * H : y + earlier * y_t + row * y_b;
         const scalar* const cell_before = first_step ? cell0 + row * H : cells + earlier * cells_t + row * cells_b;
-        const auto now = [&](auto* p, long long step, long long rows) INLINED { return p + t * step + row * rows; };
+        const Place now{t, row};
         const scalar *const y_now = now(y, y_t, y_b), *const cell_now = now(cells, cells_t, cells_b);
         const scalar *const gate = now(gates, gates_t, gates_b), *const from_y = now(grad_y, grad_y_t, grad_y_b);
         const scalar* const from_cell = now(grad_cells, grad_cells_t, grad_cells_b);
@@ -137,7 +145,7 @@ extern "C" __global__ void egru_backward(
         EACH_UNIT(i, units) {
             const real z = gate[i], r = gate[units + i], g = gate[2 * units + i], q = gate[3 * units + i];
             const real event = y_now[i], before = reset ? real(0) : real(cell_before[i]);
-            const bool sent = event != 0;
+            const bool sent = event != 0;  // as an event is above its threshold, and that is at least 0
             const real v = sent ? event : real(cell_now[i]), distance = v - threshold[i];
             const real of_trace = from_trace[i] + grad_trace[i], of_cell = from_cell[i] + grad_cell[i];
             const real of_y = from_y[i] + grad_event[i] + (1 - DECAY) * of_trace;

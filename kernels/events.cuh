@@ -1,6 +1,6 @@
 // A matrix of recurrent weights, (H, W), read only where units are active: the rows of the units that a list names.
 //
-// A block works together on one row of the batch, its threads THREADS apart; every sum is in one order.
+// A block works on one row of the batch; its threads take units or columns in turn. Every sum is in one order.
 #pragma once
 #include "recurrence.cuh"
 
@@ -14,7 +14,7 @@
 #define LISTED 1024
 struct List {
     int units[LISTED];
-    int ends[THREADS];  // of the part that each thread finds
+    int ends[THREADS];  // where in it the units end that each thread adds
 };
 
 // Lists the units from `first` on for which wanted(unit); gives how many there are.
@@ -43,7 +43,7 @@ template <class F> INLINE int find(List& list, int first, int units, F wanted) {
 
 // sums += the rows of N units, each times its unit's value.
 template <int N>
-INLINE void add(const int* units, const real* values, const real* matrix, int width, real* sums) {
+INLINE void add_some_rows(const int* units, const real* values, const real* matrix, int width, real* sums) {
     real value[N];
     const real* weights[N];
     UNROLL (int n = 0; n < N; ++n) value[n] = values[units[n]], weights[n] = matrix + (long long)units[n] * width;
@@ -57,8 +57,8 @@ INLINE void add(const int* units, const real* values, const real* matrix, int wi
 #define AT_ONCE (THREADS > 1 ? 16 : 8)
 INLINE void add_rows(const List& list, int count, const real* values, const real* matrix, int width, real* sums) {
     int n = 0;
-    for (; n + AT_ONCE <= count; n += AT_ONCE) add<AT_ONCE>(list.units + n, values, matrix, width, sums);
-    for (; n < count; ++n) add<1>(list.units + n, values, matrix, width, sums);
+    for (; n + AT_ONCE <= count; n += AT_ONCE) add_some_rows<AT_ONCE>(list.units + n, values, matrix, width, sums);
+    for (; n < count; ++n) add_some_rows<1>(list.units + n, values, matrix, width, sums);
 }
 
 // products[unit] = the sum over columns of vector * the unit's row of the matrix, for the listed units: SPAN partial
@@ -72,7 +72,7 @@ INLINE void add_rows(const List& list, int count, const real* values, const real
 #define TEAMS 1
 #define MEMBERS 1
 #endif
-struct Parts {
+struct Parts {  // the partial sums of all teams, a place more in each row against bank conflicts
     real of[TEAMS * ROWS][SPAN + 1];
 };
 INLINE void dot_rows(const List& list, int count, const real* vector, const real* matrix, int width, Parts& parts,

@@ -50,7 +50,7 @@ class TrainingConfig:
     activity_target: float = 0.05
     """The share of units with an event to which the loss draws an EGRU."""
     activity_weight: float = 0.0
-    """Weight of the squared distance from that share in the loss."""
+    """Weight of the squared distance from that share in the loss, 100 or so."""
     precision: Literal["fp32", "bf16", "fp16"] = "fp32"
     """Of torch.autocast."""
     seed: int = 0

@@ -18,7 +18,7 @@ from indrnn_cupy import (
     ReversibleNetwork,
 )
 
-from .config import TrainingConfig
+from .config import TaskError, TrainingConfig
 
 Body: TypeAlias = PlainNetwork | ResidualNetwork | DenseNetwork | ReversibleNetwork
 RECURRENCES: dict[str, type[nn.Module]] = {
@@ -59,6 +59,11 @@ class NetworkConfig(TrainingConfig):
         super().check()
         self.expect_positive("hidden_size", "num_layers")
         self.expect("rev_len", lambda v: 1 <= v <= 8, "a number from 1 to 8")
+        if self.activity_weight and (self.model != "egru" or self.network == "reversible"):
+            raise TaskError(
+                f"--activity-weight needs --model egru, and a --network that is not reversible; they are "
+                f"{self.model} and {self.network}"
+            )
         self.expect("zoneout", lambda v: 0 <= v < 1, "a number from 0 to below 1")
         self.expect_positive("pseudo_derivative_support")
         self.expect("dropout", lambda v: 0 <= v < 1, "a number from 0 to below 1")

@@ -301,8 +301,9 @@ def test_activity_is_counted_and_drawn_to_a_target(with_lengths):
     mask = o_mask(15, lengths) if with_lengths else torch.ones(15, 4, 1)
     near = ((v - recurrence.thr).abs() < 0.25) | (o > 0)
     torch.testing.assert_close(activities[0].support, (near * mask).sum() / (20 * steps))
-    assert activities[1].dense_operations == 3 * 20 * 20
-    torch.testing.assert_close(activities[1].operations, 1200 * activities[1].events)
+    assert activities[1].dense_operations == 9 * 20 * 20
+    of_second = 2 * activities[1].events + activities[1].support
+    torch.testing.assert_close(activities[1].operations, 1200 * of_second.detach())
     penalty = activity_penalty(activities, 0.5)
     penalty.backward()
     assert len(activities) == 2 and penalty > 0 and recurrence.thr.grad.any()
@@ -324,6 +325,12 @@ def o_mask(T, lengths):
         (lambda a: F.egru(*a, reset_mode="soft"), "reset_mode is 'soft', expected one of subtract_threshold"),
         (lambda a: F.egru(*a, form="sparse"), "form is 'sparse', expected events or dense"),
         (lambda a: F.egru(*a, zoneout=1.0), "zoneout is 1.0, expected a number from 0 to below 1"),
+        (
+            lambda a: F.egru(*a, dampening_factor=torch.rand(4)),
+            r"dampening_factor has shape \(4,\), expected one",
+        ),
+        (lambda _: EGRU(3, 4, pseudo_derivative_support=0.0), "are 0.7 and 0.0, expected 0 or above, and above 0"),
+        (lambda _: activity_penalty([], 0.1), "there is no activity; record that of a network with an EGRU"),
         (lambda _: EGRU(3, 4, thr_mean=1.0), "thr_mean is 1.0, expected a number between 0 and 1"),
         (lambda _: EGRU(3, 4, dropout=-0.1), "drop_connect is -0.1, expected"),
         (lambda _: EGRU(3, 4, longest_memory=1), "longest_memory is 1, expected a number of steps"),
@@ -332,6 +339,14 @@ def o_mask(T, lengths):
 def test_what_does_not_fit_is_said(call, message):
     with pytest.raises(ValueError, match=message):
         call(make_inputs(3, 2, 4))
+
+
+def test_activity_of_nothing_is_0():
+    layer = EGRU(3, 4)
+    for x, lengths in ((torch.randn(5, 2, 3), torch.tensor([0, 0])), (torch.randn(0, 2, 3), None)):
+        with record_activity(layer) as (activities):
+            layer(x, lengths=lengths)
+        assert activities[0].events == 0 and activities[0].support == 0
 
 
 def test_a_state_of_another_kind_is_refused():

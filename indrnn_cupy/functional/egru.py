@@ -48,25 +48,27 @@ def egru(
     Args:
         x: input, `(T, B, 3 H)`, already projected, in the order z, r, g.
         recurrent_kernel, recurrent_bias: R, `(H, 3 H)`, and b, `(3 H,)`, in the same order.
-        threshold: theta, `(H,)`, 0 or above.
+        threshold: theta, `(H,)`, meant to be 0 or above: below it an event of just 0 counts as none in backward.
         event0, cell0, trace0: y, h and the trace to begin with, `(B, H)`; zeros if not given.
         reset_mode: what an event takes from the cell: "subtract_threshold", as above, "subtract_output", which leaves
             0, or "none".
-        dampening_factor, pseudo_derivative_support: gamma and epsilon of the slope that stands for the derivative of
-            o after v in backward, gamma max(0, 1 - epsilon |v - theta|).
+        dampening_factor, pseudo_derivative_support: gamma and epsilon, a number each, without a gradient, of the slope
+            that stands for the derivative of o after v in backward: gamma max(0, 1 - epsilon |v - theta|). So the
+            gradient is not that of the value, and `gradcheck` holds with a dampening_factor of 0 alone.
         zoneout: probability with which a cell stays as it was, by torch's random numbers; with `training` False the
             mean of both is taken.
         form: "events" reads of R the rows of units that are active, and for the gradient of those that are active or
             within the slope, in one launch for all steps; "dense" is a matrix product for each step. Chosen if not
-            given: see :func:`egru_form`. The two differ in their rounding.
+            given: on a CPU "events" in forward, and in backward what :func:`egru_form` says of the share that some
+            steps need; on a GPU what it says of the batch alone. The two forms differ in their rounding.
         lengths, resets, reverse, batch_first: as in :func:`indrnn`.
 
     Returns:
-        `y`, `(T, B, H)`; every h, o (0 or 1) and trace in the same shape; and the last `(y, h, trace)`,
-        `(B, H)` each, from which a run goes on exactly.
+        `y`, `(T, B, H)`; every h, o (0 or 1) and trace, in the same shape; and the last y, h and trace, `(B, H)` each,
+        from which a run goes on exactly, in float32 and float64: 16 bits round them.
 
-    Gradients flow to x, R, b, theta and the initial states, once, through the reset, the threshold and the trace.
-    Beside y and h four numbers are kept for each unit and step.
+    Gradients flow to x, R, b, theta and the initial states, through the reset, the threshold and the trace; there is no
+    second derivative. Beside y and h four numbers are kept for each unit and step: z, r, g and q_g.
 
     Raises:
         TypeError, ValueError, KernelError: as :func:`indrnn`.
@@ -85,10 +87,16 @@ def egru(
         if initial is not None:
             check_like(name, initial, (B, H), x)
     check_egru(reset_mode, zoneout, form)
-    slope = [
-        s.detach().flatten() if isinstance(s, Tensor) else x.new_full((1,), s, dtype=TYPES[x.dtype][2])
-        for s in (dampening_factor, pseudo_derivative_support)
-    ]
+    slope = []
+    for name, number in (
+        ("dampening_factor", dampening_factor),
+        ("pseudo_derivative_support", pseudo_derivative_support),
+    ):
+        if isinstance(number, Tensor) and number.numel() != 1:
+            raise ValueError(f"{name} has shape {tuple(number.shape)}, expected one number")
+        if not isinstance(number, Tensor):
+            number = x.new_full((1,), number, dtype=TYPES[x.dtype][2])
+        slope.append(number.detach().flatten())
     steps = check_steps(x, lengths, resets, reverse, batch_first)
     inputs = x, recurrent_kernel, recurrent_bias, threshold, event0, cell0, trace0
     choices = {"reset_mode": reset_mode, "zoneout": float(zoneout)}

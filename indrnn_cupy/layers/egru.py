@@ -1,5 +1,6 @@
 """EGRU layers."""
 
+import math
 from typing import Any
 
 import torch
@@ -24,20 +25,27 @@ class EGRURecurrence(Recurrence):
         drop_connect: probability with which a recurrent weight is left out in training, for a whole sequence.
         zoneout: probability with which a unit's cell stays as it was in training; in evaluation, its mean.
         dampening_factor, pseudo_derivative_support: gamma and epsilon of the slope in backward, which is not 0 within
-            1 / epsilon of a threshold.
-        thr_mean: mean of the first thresholds, between 0 and 1, which are drawn from Beta(3 m / (1 - m), 3).
+            1 / epsilon of a threshold. They are buffers, `(1,)`: a checkpoint brings its own.
+        thr_mean: mean m of the initial thresholds, between 0 and 1, which are drawn from Beta(3 m / (1 - m), 3).
         weight_initialization_gain: of `torch.nn.init.xavier_normal_`, for the recurrent weights and the projection.
-        longest_memory: spread first memories evenly in their logarithm from 1 to so many steps, by the bias of z in
-            the projection before it; without it every cell is halved in a step at first.
+        longest_memory: steps; the bias of z in the projection before it then begins such that units keep a cell for 1
+            to so many steps, spread evenly in the logarithm. Without it every cell is halved in a step at first.
+        use_output_trace: give the trace in the place of y, to a reader of one step, who would see its events alone.
         reset_mode, form: as in the function.
 
     Shape: `forward(x, state=None, *, lengths=None, resets=None, reverse=False)` with x `(T, B, 3 H)` and the state
-    (event, cell, trace), `(B, H)` each, gives `(y, (h, o, trace), state)`: the events, and every cell after it, whether
-    there was an event, and trace of it, `(T, B, H)` each. `step(x_t, state)` is one step of a stream.
+    (event, cell, trace), `(B, H)` each, gives `(y, (h, o, trace), state)`. `step(x_t, state)` gives `(y_t, state)`, one
+    step of a stream. The sequences, `(T, B, H)` each:
+
+    - y: the events, which are 0 where there is none;
+    - h: the cells, as events leave them;
+    - o: 1 at an event, else 0;
+    - trace: the smoothed y.
 
     Attributes:
-        recurrent_kernel: `(H, 3 H)`, in the order z, r, g. recurrent_bias: `(3 H,)`. thr: the thresholds, `(H,)`, which
-            act as their nearest number from 0 to 1; `clamp_recurrent_` brings them back there.
+        recurrent_kernel: `(H, 3 H)`, in the order z, r, g.
+        recurrent_bias: `(3 H,)`.
+        thr: the thresholds, `(H,)`, which act as their nearest number from 0 to 1; `clamp_recurrent_` brings them back.
 
     Reference: Subramoney et al., ICLR 2023, arXiv 2206.06178.
     """
@@ -58,6 +66,7 @@ class EGRURecurrence(Recurrence):
         weight_initialization_gain: float = 1.0,
         reset_mode: str = "subtract_threshold",
         longest_memory: float | None = None,
+        use_output_trace: bool = False,
         form: str | None = None,
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
@@ -69,7 +78,12 @@ class EGRURecurrence(Recurrence):
             raise ValueError(f"thr_mean is {thr_mean}, expected a number between 0 and 1")
         check_egru(reset_mode, zoneout, form)
         check_memory(longest_memory)
-        self.longest_memory = longest_memory
+        if not 0 <= dampening_factor < math.inf or not 0 < pseudo_derivative_support < math.inf:
+            given = f"{dampening_factor} and {pseudo_derivative_support}"
+            raise ValueError(
+                f"dampening_factor and pseudo_derivative_support are {given}, expected 0 or above, and above 0"
+            )
+        self.longest_memory, self.use_output_trace = longest_memory, use_output_trace
         self.drop_connect, self.zoneout, self.thr_mean = drop_connect, zoneout, thr_mean
         self.weight_initialization_gain, self.reset_mode, self.form = weight_initialization_gain, reset_mode, form
         options: dict[str, Any] = {"device": device, "dtype": dtype}
@@ -114,7 +128,7 @@ class EGRURecurrence(Recurrence):
     ) -> tuple[Tensor, Sequences, State]:
         if state is not None and not (isinstance(state, tuple | list) and len(state) == 3):
             raise TypeError(f"the state is {type(state).__name__}, expected the three (event, cell, trace)")
-        return F.egru(
+        y, sequences, state = F.egru(
             x,
             nn.functional.dropout(self.recurrent_kernel, self.drop_connect, self.training),
             self.recurrent_bias,
@@ -131,25 +145,28 @@ class EGRURecurrence(Recurrence):
             batch_first=self.batch_first,
             form=self.form,
         )
+        return sequences[2] if self.use_output_trace else y, sequences, state
 
     def extra_repr(self) -> str:
-        return f"{super().extra_repr()}, drop_connect={self.drop_connect}, zoneout={self.zoneout}"
+        names = ("drop_connect", "zoneout", "reset_mode", "longest_memory", "use_output_trace", "form")
+        return ", ".join([super().extra_repr(), *(f"{name}={getattr(self, name)!r}" for name in names)])
 
 
 class EGRU(RecurrentStack):
-    """A stack of EGRU layers, each a projection and the recurrence, with the words and shapes of `torch.nn.GRU`.
+    """A stack of EGRU layers, each a projection and the recurrence, with the shapes of `torch.nn.GRU` and EvNN's words.
 
     Args:
-        input_size, hidden_size, num_layers, batch_first, bidirectional: as in `torch.nn.GRU`.
-        dropout: DropConnect on the recurrent weights.
+        input_size, hidden_size, num_layers, batch_first, bidirectional: as in `torch.nn.GRU`; there is always a bias.
+        dropout: DropConnect: probability with which a recurrent weight is left out in training, for a whole sequence.
+            There is no dropout between layers.
         zoneout, dampening_factor, pseudo_derivative_support, thr_mean, weight_initialization_gain, reset_mode,
-            longest_memory, form: as in :class:`EGRURecurrence`.
+            longest_memory, use_output_trace, form: as in :class:`EGRURecurrence`.
 
     Shape: `forward(x, state=None, *, lengths=None, resets=None)` with x `(T, B, input_size)`, or `(T, input_size)`
-    without a batch, or a `PackedSequence`, gives `(y, (h, o, trace), state)`: of the last layer the events, and every
-    cell after it, whether there was an event, and trace of it, `directions * hidden_size` wide and in the form of x;
-    and the last event, cell and trace of every layer, `(num_layers * directions, B, hidden_size)` each, from which a
-    run goes on exactly. `step(x_t, state)` gives `(y_t, state)`, one step of a stream.
+    without a batch, or a `PackedSequence`, gives `(y, (h, o, trace), state)`: the sequences of the last layer, as in
+    :class:`EGRURecurrence`, `directions * hidden_size` wide and in the form of x; and the last event, cell and trace of
+    every layer, `(num_layers * directions, B, hidden_size)` each, from which a run goes on exactly in float32 and
+    float64. `step(x_t, state)` gives `(y_t, state)`, one step of a stream.
 
     A checkpoint of EvNN's EGRU, one layer, loads as it is.
 
@@ -177,6 +194,7 @@ class EGRU(RecurrentStack):
         bidirectional: bool = False,
         reset_mode: str = "subtract_threshold",
         longest_memory: float | None = None,
+        use_output_trace: bool = False,
         form: str | None = None,
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
@@ -200,6 +218,7 @@ class EGRU(RecurrentStack):
             weight_initialization_gain=weight_initialization_gain,
             reset_mode=reset_mode,
             longest_memory=longest_memory,
+            use_output_trace=use_output_trace,
             form=form,
         )
         self.register_load_state_dict_pre_hook(_from_evnn)
