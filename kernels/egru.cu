@@ -40,7 +40,7 @@ struct Slope {
 };
 
 // A step of a row, in any sequence.
-struct Place {
+struct At {
     long long t, row;
     template <class P> INLINE P* operator()(P* start, long long stride_t, long long stride_b) const {
         return start + t * stride_t + row * stride_b;
@@ -78,7 +78,7 @@ extern "C" __global__ void egru_forward(
                 __syncthreads();
             }
         }
-        const Place now{t, row};
+        const At now{t, row};
         const scalar* const from = now(x, x_t, x_b);
         scalar *const to_y = now(y, y_t, y_b), *const to_cell = now(cells, cells_t, cells_b);
         scalar *const to_event = now(events, events_t, events_b), *const to_trace = now(traces, traces_t, traces_b);
@@ -134,7 +134,7 @@ extern "C" __global__ void egru_backward(
         const long long earlier = tile.reverse ? t + 1 : t - 1;
         const scalar* const y_before = first_step ? event0 + row * H : y + earlier * y_t + row * y_b;
         const scalar* const cell_before = first_step ? cell0 + row * H : cells + earlier * cells_t + row * cells_b;
-        const Place now{t, row};
+        const At now{t, row};
         const scalar *const y_now = now(y, y_t, y_b), *const cell_now = now(cells, cells_t, cells_b);
         const scalar *const gate = now(gates, gates_t, gates_b), *const from_y = now(grad_y, grad_y_t, grad_y_b);
         const scalar* const from_cell = now(grad_cells, grad_cells_t, grad_cells_b);
