@@ -91,8 +91,9 @@ extern "C" __global__ void egru_forward(
             if (ZONEOUT == 1) v = kept(seed, row * H + i, *zoneout) ? before : v;
             if (ZONEOUT == 2) v = fma(*zoneout, before - v, v);
             const bool sent = v > threshold[i];
-            to_y[i] = event[i] = sent ? v : 0 * v;  // NaN stays NaN
-            to_cell[i] = cell[i] = sent ? v - taken(v, threshold[i]) : v;
+            const real silent = 0 * (v - threshold[i]);  // NaN stays NaN
+            to_y[i] = event[i] = sent ? v : silent;
+            to_cell[i] = cell[i] = sent ? v - taken(v, threshold[i]) : v + silent;
             to_event[i] = sent ? real(1) : real(0);
             to_trace[i] = trace[i] = fma(DECAY, trace[i], (1 - DECAY) * event[i]);
             if (gates) gate[i] = z, gate[units + i] = r, gate[2 * units + i] = g, gate[3 * units + i] = q;

@@ -9,7 +9,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim.swa_utils import update_bn
 from torch.utils.data import DataLoader, Subset
 
-from indrnn_cupy import record_activity
+from indrnn_cupy import EGRURecurrence, record_activity
 
 from . import confusion
 from .config import TaskError, TrainingConfig
@@ -19,6 +19,7 @@ from .task import Samples, Task
 
 TYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 NORM_SAMPLES = 1000
+SHARES = ("activity", "support", "effective_operations")  # of indrnn_cupy.Activity
 
 
 def autocast(config: TrainingConfig, device: torch.device) -> torch.autocast:
@@ -32,6 +33,10 @@ def estimate_norms(model: nn.Module, dataset: Samples, config: TrainingConfig, d
         batch = min(config.batch_size, len(chosen))
         update_bn(DataLoader(Subset(dataset, chosen.tolist()), batch, drop_last=True), model, device)
         broadcast(model)
+
+
+def has_events(model: nn.Module) -> bool:
+    return any(isinstance(module, EGRURecurrence) for module in model.modules())
 
 
 class Evaluation(NamedTuple):
@@ -50,14 +55,14 @@ def evaluate(
     model.eval()
     mine = Subset(dataset, range(rank(), len(dataset), world_size()))
     sums = torch.zeros(3, dtype=torch.float64)
-    shares: dict[str, float] = {}
+    shares = dict.fromkeys(SHARES if has_events(model) else (), 0.0)  # by name in every process alike
     counts = torch.zeros(len(task.classes or ()), len(task.classes or ()), dtype=torch.float64)
     for inputs, targets in DataLoader(mine, config.batch_size, num_workers=config.workers, worker_init_fn=apart):
         with record_activity(model) as activities:
             outputs, targets = model(inputs.to(device)).float(), targets.to(device)
         for activity in activities:
             for name, share in activity.means().items():
-                shares[name] = shares.get(name, 0.0) + share.item() * len(targets) / len(activities)
+                shares[name] += share.item() * len(targets) / len(activities)
         loss, score = task.loss(outputs, targets) * len(targets), task.score(outputs, targets).sum()
         sums += torch.stack((loss.double().cpu(), score.double().cpu(), torch.tensor(len(targets)).double()))
         if task.classes:

@@ -65,7 +65,7 @@ class NetworkConfig(TrainingConfig):
                 f"{self.model} and {self.network}"
             )
         self.expect("zoneout", lambda v: 0 <= v < 1, "a number from 0 to below 1")
-        self.expect_positive("pseudo_derivative_support")
+        self.expect("pseudo_derivative_support", lambda v: 0 < v <= 1e6, "a number above 0, at most a million")
         self.expect("dropout", lambda v: 0 <= v < 1, "a number from 0 to below 1")
         self.expect("magnitude", lambda v: 1.01 <= v <= 1000, "a number from 1.01 to 1000")
 

@@ -9,6 +9,7 @@ from indrnn_cupy import (
     EGRU,
     EGRURecurrence,
     PlainNetwork,
+    ReversibleNetwork,
     activity_penalty,
     clamp_recurrent_,
     record_activity,
@@ -327,7 +328,7 @@ def o_mask(T, lengths):
         (lambda a: F.egru(*a, zoneout=1.0), "zoneout is 1.0, expected a number from 0 to below 1"),
         (
             lambda a: F.egru(*a, dampening_factor=torch.rand(4)),
-            r"dampening_factor has shape \(4,\), expected one",
+            r"dampening_factor is \(4,\), torch.float32, on cpu",
         ),
         (lambda _: EGRU(3, 4, pseudo_derivative_support=0.0), "are 0.7 and 0.0, expected 0 or above, and above 0"),
         (lambda _: activity_penalty([], 0.1), "there is no activity; record that of a network with an EGRU"),
@@ -339,6 +340,27 @@ def o_mask(T, lengths):
 def test_what_does_not_fit_is_said(call, message):
     with pytest.raises(ValueError, match=message):
         call(make_inputs(3, 2, 4))
+
+
+def test_nan_in_a_threshold_is_seen():
+    x, R, b, theta = make_inputs(5, 2, 4)[:4]
+    theta[1] = float("nan")
+    y, (h, _, _), _ = F.egru(x, R, b, theta)
+    assert y[:, :, 1].isnan().all() and h[:, :, 1].isnan().all()
+
+
+def test_a_penalty_that_would_not_arrive_is_refused():
+    network = ReversibleNetwork(3, 8, 1, recurrence=EGRURecurrence)
+    with record_activity(network) as activities:
+        network(torch.randn(5, 2, 3))
+    with pytest.raises(ValueError, match="not all of these activities have gradients"):
+        activity_penalty(activities, 0.1)
+
+
+def test_parameters_and_slope_after_the_meta_device():
+    layer = EGRU(3, 4, device="meta", pseudo_derivative_support=2.0).to_empty(device="cpu")
+    layer.reset_parameters()
+    assert layer.recurrences[0].pseudo_derivative_support == 2 and layer.recurrences[0].thr.isfinite().all()
 
 
 def test_activity_of_nothing_is_0():

@@ -5,10 +5,21 @@ from itertools import product
 import pytest
 import torch
 
-from indrnn_cupy import EGRURecurrence, IndRNNRecurrence, IRevRNNRecurrence, MinGRURecurrence, MinLSTMRecurrence
+from torch.utils.data import TensorDataset
+
+from indrnn_cupy import (
+    EGRURecurrence,
+    IndRNNRecurrence,
+    IRevRNNRecurrence,
+    MinGRURecurrence,
+    MinLSTMRecurrence,
+    PlainNetwork,
+)
+from tasks import evaluation
 from tasks.config import TaskError
 from tasks.networks import NetworkConfig, make_body
 from tasks.optimization import make_optimizer
+from tasks.task import Task
 
 CLASSES = {
     "indrnn": IndRNNRecurrence,
@@ -48,3 +59,15 @@ def test_settings_that_cannot_work_are_said(setting):
     (name,) = setting
     with pytest.raises(TaskError, match=f"--{name.replace('_', '-')} is .*, expected "):
         NetworkConfig(**setting).check()
+
+
+def test_a_process_without_samples_sums_as_much_as_the_others(monkeypatch):
+    sizes = []
+    monkeypatch.setattr(evaluation, "rank", lambda: 1)
+    monkeypatch.setattr(evaluation, "world_size", lambda: 2)
+    monkeypatch.setattr(evaluation, "total", lambda sums: sizes.append(len(sums)) or torch.ones_like(sums))
+    samples = TensorDataset(torch.zeros(1, 3), torch.zeros(1))
+    model = PlainNetwork(3, 4, 1, recurrence=EGRURecurrence)
+    task = Task(model, samples, samples, samples, loss=torch.sub, score=torch.sub, metric="error", better="min")
+    found = evaluation.evaluate(model, task, samples, NetworkConfig(), torch.device("cpu"))
+    assert sizes == [3, 3] and {"activity", "support", "effective_operations"} <= found.values.keys()

@@ -60,7 +60,8 @@ def egru(
         form: "events" reads of R the rows of units that are active, and for the gradient of those that are active or
             within the slope, in one launch for all steps; "dense" is a matrix product for each step. Chosen if not
             given: on a CPU "events" in forward, and in backward what :func:`egru_form` says of the share that some
-            steps need; on a GPU what it says of the batch alone. The two forms differ in their rounding.
+            steps need; on a GPU what it says of the batch alone. The two round differently, and the rounding of
+            "dense" may depend on the number of threads; a NaN in R is seen by "events" when its unit is active.
         lengths, resets, reverse, batch_first: as in :func:`indrnn`.
 
     Returns:
@@ -92,10 +93,11 @@ def egru(
         ("dampening_factor", dampening_factor),
         ("pseudo_derivative_support", pseudo_derivative_support),
     ):
-        if isinstance(number, Tensor) and number.numel() != 1:
-            raise ValueError(f"{name} has shape {tuple(number.shape)}, expected one number")
         if not isinstance(number, Tensor):
-            number = x.new_full((1,), number, dtype=TYPES[x.dtype][2])
+            number = x.new_full((1,), float(number), dtype=TYPES[x.dtype][2])
+        if number.numel() != 1 or not number.is_floating_point() or number.device != x.device:
+            what = f"{tuple(number.shape)}, {number.dtype}, on {number.device}"
+            raise ValueError(f"{name} is {what}, expected one floating-point number on {x.device}")
         slope.append(number.detach().flatten())
     steps = check_steps(x, lengths, resets, reverse, batch_first)
     inputs = x, recurrent_kernel, recurrent_bias, threshold, event0, cell0, trace0

@@ -41,13 +41,14 @@ def record_activity(network: nn.Module) -> Iterator[list[Activity]]:
     def record(module: EGRURecurrence, _: Any, keywords: dict[str, Any], outputs: tuple[Any, ...]) -> None:
         y, (h, o, _), _ = outputs
         lengths, H = keywords.get("lengths"), module.hidden_size
+        lengths = None if lengths is None else torch.as_tensor(lengths, device=y.device)
         count = max(1, y.numel()) if lengths is None else lengths.sum().clamp(min=1) * H
         events = o.sum(dtype=torch.float32) / count
         with torch.no_grad():
             near = (h - module.thr.clamp(0, 1)).abs() * module.pseudo_derivative_support < 1
             if lengths is not None:
                 time = torch.arange(y.shape[1 if module.batch_first else 0], device=y.device)
-                valid = time < lengths.to(y.device).unsqueeze(1)
+                valid = time < lengths.unsqueeze(1)
                 near &= (valid if module.batch_first else valid.t()).unsqueeze(-1)
             support = (near | (o > 0)).sum(dtype=torch.float32) / count
         found.append(Activity(events, support, 9 * H * H))
@@ -68,4 +69,8 @@ def activity_penalty(activities: Sequence[Activity], target: float) -> Tensor:
     """
     if not activities:
         raise ValueError("there is no activity; record that of a network with an EGRU that is not compiled")
+    if len({a.events.requires_grad for a in activities}) == 2:
+        raise ValueError(
+            "not all of these activities have gradients: a reversible network's do not, take another network"
+        )
     return torch.stack([(a.events - target).square() for a in activities]).mean()

@@ -90,13 +90,16 @@ class EGRURecurrence(Recurrence):
         self.recurrent_kernel = nn.Parameter(torch.empty(hidden_size, 3 * hidden_size, **options))
         self.recurrent_bias = nn.Parameter(torch.empty(3 * hidden_size, **options))
         self.thr = nn.Parameter(torch.empty(hidden_size, **options))
-        self.register_buffer("dampening_factor", torch.full((1,), dampening_factor, **options))
-        self.register_buffer("pseudo_derivative_support", torch.full((1,), pseudo_derivative_support, **options))
+        self.slope = dampening_factor, pseudo_derivative_support
+        self.register_buffer("dampening_factor", torch.empty(1, **options))
+        self.register_buffer("pseudo_derivative_support", torch.empty(1, **options))
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
         nn.init.xavier_normal_(self.recurrent_kernel, self.weight_initialization_gain)
         nn.init.zeros_(self.recurrent_bias)
+        for buffer, number in zip((self.dampening_factor, self.pseudo_derivative_support), self.slope, strict=True):
+            buffer.fill_(number)
         beta = torch.distributions.Beta(3 * self.thr_mean / (1 - self.thr_mean), 3.0)
         with torch.no_grad():
             self.thr.copy_(beta.sample(self.thr.shape))
@@ -132,7 +135,7 @@ class EGRURecurrence(Recurrence):
             x,
             nn.functional.dropout(self.recurrent_kernel, self.drop_connect, self.training),
             self.recurrent_bias,
-            self.thr + (self.thr.clamp(0, 1) - self.thr).detach(),
+            self.thr.clamp(0, 1).detach() + (self.thr - self.thr.detach()),  # its gradient is that of thr, beyond too
             *(state or (None, None, None)),
             reset_mode=self.reset_mode,
             dampening_factor=self.dampening_factor,
