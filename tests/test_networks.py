@@ -4,7 +4,6 @@ from itertools import product
 
 import pytest
 import torch
-
 from torch.utils.data import TensorDataset
 
 from indrnn_cupy import (
