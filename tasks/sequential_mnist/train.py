@@ -11,7 +11,7 @@ from dataclasses import replace
 from ..command import train_command
 from .task import Config, make_task
 
-PLAIN = Config(steps=58_000, evaluate_every=1000)
+PLAIN = Config(steps=58_000, evaluate_every=2000, dropout=0.02)
 PAPER = Config(schedule="plateau", learning_rate=2e-4, patience=100, steps=1_400_000, evaluate_every=1700)
 PRESETS = {
     "quick": Config(hidden_size=64, steps=4740, evaluate_every=237, batch_size=16, initial_memory="spread"),
