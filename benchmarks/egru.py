@@ -1,16 +1,16 @@
 """EGRU on a CPU beside torch.nn.GRU and a loop, and how its time falls with the events: `python -m benchmarks.egru`.
 
+Threads wait as OMP_WAIT_POLICY says: by default they spin, which is best for torch.nn.GRU on a quiet machine; on a busy
+one say `passive`.
+
 Forward and backward of a layer, as it begins and with thresholds that leave 5 % of the units active; then forward and
 backward by activity, in both forms. Medians of runs in turn in one process. Writes activity.csv and activity.png.
 """
 
 import argparse
 import csv
-import os
 from collections.abc import Callable
 from pathlib import Path
-
-os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # waiting threads must not spin on a shared machine
 
 import torch
 from torch import Tensor
