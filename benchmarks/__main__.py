@@ -2,16 +2,14 @@
 
 Forward, and forward and backward, by length, width and batch: time, how many copies of the same bytes that is, and what
 is kept for backward; first calls and calls on tiny inputs. Medians of runs in turn, float32. Writes results.csv,
-overheads.csv, results.png and machine.txt. Peers that are not installed are named and left out. With a GPU that torch
+overheads.csv, results.png and machine.txt. Threads that wait spin, unless OMP_WAIT_POLICY is passive, as it should be
+on a busy machine. Peers that are not installed are named and left out. With a GPU that torch
 can use, all of it is there, timed by its events. `python -m benchmarks.gated` and its like go deeper.
 """
 
 import argparse
 import csv
-import os
 from pathlib import Path
-
-os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # waiting threads must not spin on a shared machine
 
 import torch
 

@@ -12,7 +12,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # waiting threads must not spin on a shared machine
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # for a shared machine; torch's own layers then take longer
 
 import torch
 from torch import Tensor
