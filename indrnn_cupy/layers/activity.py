@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from .egru import EGRURecurrence
+from .events import EGRURecurrence
 
 
 class Activity(NamedTuple):
