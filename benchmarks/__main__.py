@@ -17,13 +17,14 @@ import indrnn_cupy
 from indrnn_cupy.check.machine import description
 
 from .suite import FULL, OURS, QUICK, measure, overheads
+from .timing import conditions
 
 
 def machine() -> str:
     """Versions and processors, without folders."""
     model = next((line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")), "")
     lines = [line for line in description().splitlines() if not line.startswith(("kernels", "compiled"))]
-    return "\n".join([*lines, f"{'':<12} {model.partition(': ')[2]}"]) + "\n"
+    return "\n".join([*lines, f"{'':<12} {model.partition(': ')[2]}; {conditions()}"]) + "\n"
 
 
 def write(rows: list[dict[str, object]], path: Path) -> None:

@@ -17,13 +17,13 @@ from torch import Tensor
 
 import indrnn_cupy
 from indrnn_cupy import EGRU, EGRURecurrence, record_activity, reference
+from indrnn_cupy.ops.egru_forms import FORMS
 
 from .peers import layer
-from .timing import medians
+from .timing import conditions, medians
 
 SHAPES = {(100, 32, 64, 128): 9, (100, 32, 64, 512): 7, (784, 32, 1, 590): 3}  # T, B, C, H, and repeats
 ACTIVITY = [0.3, 0.2, 0.1, 0.05, 0.02, 0.01]
-FORMS = ("events", "dense")
 
 
 class Loop(EGRU):
@@ -115,7 +115,7 @@ def draw(rows: list[dict], title: str, path: Path) -> None:
     for axis, support in zip(axes, supports, strict=True):
         mine = [row for row in rows if row["support"] == support]
         percent = [100 * row["activity"] for row in mine]
-        for form, colour in (("events", "tab:blue"), ("dense", "tab:gray")):
+        for form, colour in zip((*FORMS, "chosen"), ("tab:cyan", "tab:gray", "tab:blue"), strict=True):
             for passes, line in (("both", "-"), ("forward", "--")):
                 label = f"{form}, forward{' and backward' if passes == 'both' else ''}"
                 ms = [row[f"{form}, {passes}"] for row in mine]
@@ -123,13 +123,13 @@ def draw(rows: list[dict], title: str, path: Path) -> None:
         axis.plot(
             percent, [row["nn.GRU, both"] for row in mine], color="tab:orange", label="nn.GRU, forward and backward"
         )
-        axis.set(xscale="log", ylim=(0, None), xlabel="units active, %")
+        axis.set(xscale="log", xlabel="units active, %")
         axis.set_title(f"slope not 0 within {1 / support:g} of a threshold", fontsize=10)
         axis.xaxis.set_major_formatter(lambda share, _: f"{share:g}")
         axis.xaxis.set_minor_formatter(lambda share, _: "")
         axis.set_xticks(percent, [f"{p:.0f}" for p in percent])
         axis.grid(axis="y", color="0.9")
-    axes[0].set(ylabel="ms")
+    axes[0].set(ylabel="ms", ylim=(0, None))
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=8)
     figure.suptitle(title, fontsize=10)
     figure.savefig(path, dpi=110)
@@ -142,7 +142,7 @@ def main() -> None:
     folder = parser.parse_args().output
     torch.manual_seed(0)
     indrnn_cupy.reuse_freed_memory()
-    print(f"torch {torch.__version__}, {torch.get_num_threads()} threads")
+    print(conditions())
     for shape, repeats in SHAPES.items():
         layers(*shape, repeats)
     T, B, H = 100, 32, 512

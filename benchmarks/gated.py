@@ -22,7 +22,7 @@ from indrnn_cupy import functional as F
 from indrnn_cupy import reference
 
 from .peers import jax_associative_scan, layer, with_backward
-from .timing import medians
+from .timing import conditions, medians
 
 Functions = dict[str, Callable[[], object]]
 SHAPES = {(512, 16, 128): 9, (1000, 64, 100): 7}
@@ -173,7 +173,7 @@ def main() -> None:
     folder = parser.parse_args().output
     torch.manual_seed(0)
     indrnn_cupy.reuse_freed_memory()
-    print(f"torch {torch.__version__}, {torch.get_num_threads()} threads; forward and backward")
+    print(f"{conditions()}; forward and backward")
     show_accuracy()
     for shape, repeats in SHAPES.items():
         show_times(f"recurrences, {shape}", recurrences(*shape), repeats, "F.mingru")

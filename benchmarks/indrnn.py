@@ -22,7 +22,7 @@ from indrnn_cupy.ops.sequence import Steps
 
 from .peers import Pair, jax_scan, layer, loop, with_backward
 from .plot import draw
-from .timing import medians
+from .timing import conditions, medians
 
 Functions = dict[tuple[str, str], Callable[[], object]]  # (what, which passes)
 COPY = ("copy_ of one tensor", "forward")
@@ -74,7 +74,7 @@ def main() -> None:
     folder = parser.parse_args().output
     torch.manual_seed(0)
     indrnn_cupy.reuse_freed_memory()
-    print(f"torch {torch.__version__}, {torch.get_num_threads()} threads")
+    print(conditions())
     rows: list[dict[str, object]] = []
     for shape, (repeats, burst) in SHAPES.items():
         print(f"\n{shape!s:<27}{'':<22}{'ms':>10}{'copies':>9}")

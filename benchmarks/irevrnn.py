@@ -20,7 +20,7 @@ from indrnn_cupy import reference
 
 from .inverting import irevrnn_by_inversion
 from .peers import with_backward
-from .timing import medians
+from .timing import conditions, medians
 
 T, B, H, SUB_STEPS = 784, 32, 128, 3
 FORMS: dict[str, Callable[..., Tensor]] = {
@@ -65,7 +65,7 @@ def main() -> None:
     repeats = parser.parse_args().repeats
     indrnn_cupy.reuse_freed_memory()
     torch.manual_seed(0)
-    print(f"torch {torch.__version__}, {torch.get_num_threads()} threads\n\n{'ms, forward and backward':<28}")
+    print(f"{conditions()}\n\n{'ms, forward and backward':<28}")
     leaves, cotangent = inputs(0.0, 1.0, T, B, H, torch.float32), torch.randn(T, B, H)
     functions: dict[str, Callable[[], object]]
     functions = {name: partial(gradients, form, leaves, cotangent) for name, form in FORMS.items()}

@@ -74,7 +74,7 @@ def log_scan(x: Tensor, gradient: Tensor) -> Pair | None:
 
 
 def numbers_moved(inputs: tuple[Tensor, ...], y: Tensor) -> tuple[int, int]:
-    """The least that forward moves, and forward and backward: every sequence read or written once in each."""
+    """Those of the sequences, once in forward and twice more in backward; IndRNN needs one less, EGRU its gates too."""
     sequences = sum(t.numel() for t in inputs if t.dim() == 3)
     return sequences + y.numel(), 3 * sequences + 3 * y.numel()
 

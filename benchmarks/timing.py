@@ -1,11 +1,18 @@
 """Times functions against each other: in turn, many times, medians, so that a noisy machine disturbs all alike."""
 
+import os
 import statistics
 import time
 from collections.abc import Callable
 from typing import Any
 
 import torch
+
+
+def conditions() -> str:
+    """What torch and its threads are like; threads that sleep while they wait slow its own recurrent layers down."""
+    waits = "sleep" if os.environ.get("OMP_WAIT_POLICY", "").lower() == "passive" else "spin"
+    return f"torch {torch.__version__}, {torch.get_num_threads()} threads that {waits} while they wait"
 
 
 def medians(

@@ -1,4 +1,4 @@
-"""Elementwise recurrences for sequence models, each one raw `.cu` file for GPU and CPU."""
+"""Recurrences for sequence models, elementwise and event-based, each one raw `.cu` file for GPU and CPU."""
 
 from . import functional, layers, reference
 from .layers import *  # noqa: F403

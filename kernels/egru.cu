@@ -172,6 +172,7 @@ extern "C" __global__ void egru_backward(
         for (int first = 0; first < units; first += LISTED) {
             const int count = find(needed, first, units, [&](int i) INLINED {
                 const real sent = y_before[i];
+                // what a row begins with is no event of a step: its gradient is given whole
                 return first_step || sent != 0 || slope.at(real(cell_before[i]) - threshold[i]) != 0;
             });
             dot_rows(needed, count, to_products, recurrent, 3 * units, parts, grad_event);

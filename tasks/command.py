@@ -9,6 +9,7 @@ from typing import Any
 import tyro
 
 from indrnn_cupy import reuse_freed_memory
+from indrnn_cupy.layers.activity import SHARES
 
 from .config import Config, TaskError, restore
 from .evaluation import evaluate_checkpoint
@@ -82,7 +83,7 @@ def evaluate_command(
 
 
 def describe(result: dict[str, float]) -> str:
-    shares = {"accuracy", "activity", "support", "effective_operations"}
+    shares = {"accuracy", *SHARES}
     return ", ".join(
         f"{k.replace('_', ' ')} {100 * v:.2f} %" if k in shares else f"{k} {v:.5f}" for k, v in result.items()
     )

@@ -47,10 +47,6 @@ class TrainingConfig:
     """How recurrent weights with a bound are held: brought back after each step, clamped in forward, or by the loss."""
     penalty: float = 1.0
     """Weight of the penalty in the loss."""
-    activity_target: float = 0.05
-    """The share of units with an event to which the loss draws an EGRU."""
-    activity_weight: float = 0.0
-    """Weight of the squared distance from that share in the loss, 100 or so."""
     precision: Literal["fp32", "bf16", "fp16"] = "fp32"
     """Of torch.autocast."""
     seed: int = 0
@@ -69,8 +65,6 @@ class TrainingConfig:
         """Raises TaskError for a setting that cannot work."""
         self.expect_positive("steps", "evaluate_every", "batch_size", "patience", "threads")
         self.expect_positive("clip_value", "clip_norm", "penalty")
-        self.expect("activity_target", lambda v: 0 <= v <= 1, "a number from 0 to 1")
-        self.expect("activity_weight", lambda v: 0 <= v < math.inf, "a number, 0 or above")
         self.expect("workers", lambda v: v >= 0, "0 or more")
         self.expect("learning_rate", lambda v: 0 < v <= 1, "a number above 0, at most 1")
         self.expect("end_rate", lambda v: 0 < v <= 1, "a number above 0, at most 1")

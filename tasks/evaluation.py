@@ -10,6 +10,7 @@ from torch.optim.swa_utils import update_bn
 from torch.utils.data import DataLoader, Subset
 
 from indrnn_cupy import EGRURecurrence, record_activity
+from indrnn_cupy.layers.activity import SHARES
 
 from . import confusion
 from .config import TaskError, TrainingConfig
@@ -19,7 +20,6 @@ from .task import Samples, Task
 
 TYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 NORM_SAMPLES = 1000
-SHARES = ("activity", "support", "effective_operations")  # of indrnn_cupy.Activity
 
 
 def autocast(config: TrainingConfig, device: torch.device) -> torch.autocast:

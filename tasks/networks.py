@@ -1,12 +1,14 @@
 """What the classification tasks share: the settings of their networks, a body, and a classifier."""
 
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
-from torch import nn
+from torch import Tensor, nn
 
 from indrnn_cupy import (
+    Activity,
     DenseNetwork,
     EGRURecurrence,
     IndRNNRecurrence,
@@ -16,6 +18,7 @@ from indrnn_cupy import (
     PlainNetwork,
     ResidualNetwork,
     ReversibleNetwork,
+    activity_penalty,
 )
 
 from .config import TaskError, TrainingConfig
@@ -44,6 +47,10 @@ class NetworkConfig(TrainingConfig):
     """Of egru: probability with which a cell stays as it was."""
     pseudo_derivative_support: float = 1.0
     """Of egru: an event has a slope in backward within 1 over this of its threshold."""
+    activity_target: float = 0.05
+    """The share of units with an event to which the loss draws an EGRU."""
+    activity_weight: float = 0.0
+    """Weight of the squared distance from that share in the loss, 100 or so."""
     use_output_trace: bool = False
     """Of egru: layers hand on the smoothed events, which suits long sequences."""
     network: Literal["plain", "residual", "dense", "reversible"] = "plain"
@@ -61,6 +68,8 @@ class NetworkConfig(TrainingConfig):
         super().check()
         self.expect_positive("hidden_size", "num_layers")
         self.expect("rev_len", lambda v: 1 <= v <= 8, "a number from 1 to 8")
+        self.expect("activity_target", lambda v: 0 <= v <= 1, "a number from 0 to 1")
+        self.expect("activity_weight", lambda v: 0 <= v < math.inf, "a number, 0 or above")
         if self.activity_weight and (self.model != "egru" or self.network == "reversible"):
             raise TaskError(
                 f"--activity-weight needs --model egru, and a --network that is not reversible; they are "
@@ -96,8 +105,15 @@ def make_body(config: NetworkConfig, input_size: int, steps: int, dense: Mapping
     return kinds[config.network](input_size, config.hidden_size, config.num_layers, **options)
 
 
+def activity_loss(config: NetworkConfig) -> Callable[[Sequence[Activity]], Tensor] | None:
+    """What draws the events of an EGRU to the target, if anything does."""
+    if not config.activity_weight:
+        return None
+    return lambda activities: config.activity_weight * activity_penalty(activities, config.activity_target)
+
+
 def make_classifier(input_size: int, classes: int) -> nn.Linear:
-    """A `torch.nn.Linear` with the initial values of Li et al.: kaiming_normal, and no bias."""
+    """A `torch.nn.Linear` with the initial values of Li et al.: kaiming_normal, and a bias of 0."""
     classifier = nn.Linear(input_size, classes)
     nn.init.kaiming_normal_(classifier.weight)
     nn.init.zeros_(classifier.bias)

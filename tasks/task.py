@@ -6,6 +6,8 @@ from typing import Any, Literal, TypeAlias
 
 from torch import Tensor, nn
 
+from indrnn_cupy import Activity
+
 Samples: TypeAlias = Any  # a torch.utils.data.Dataset that has a length
 
 
@@ -28,5 +30,7 @@ class Task:
     better: Literal["max", "min"]
     baseline: float | None = None
     """What the metric is without a memory; drawn beside it."""
+    activity_loss: Callable[[Sequence[Activity]], Tensor] | None = None
+    """Of the activities of EGRU layers: a term of the loss in training."""
     classes: Sequence[str] | None = None
     """Names of the classes, if the outputs are logits of classes: then a run ends with their confusion matrix."""

@@ -4,6 +4,7 @@ import dataclasses
 import math
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 from tqdm import tqdm
 
-from indrnn_cupy import activity_penalty, clamp_recurrent_, record_activity, recurrent_penalty
+from indrnn_cupy import clamp_recurrent_, record_activity, recurrent_penalty
 
 from .config import TaskError, TrainingConfig
 from .distributed import broadcast, processes, rank, total, world_size
@@ -78,12 +79,15 @@ def train(
             step = progress["step"] + 1
             torch.manual_seed(hash((config.seed, step, rank())))  # so that a resumed run drops the same units
             inputs, targets = (part.to(device, non_blocking=True) for part in next(batches))
-            with autocast(config, device), record_activity(model) as activities:
+            with (
+                autocast(config, device),
+                record_activity(model) if task.activity_loss else nullcontext() as activities,
+            ):
                 outputs = parallel(inputs).float()
             loss = task.loss(outputs, targets)
             penalty = config.penalty * recurrent_penalty(model) if config.bound_by == "penalty" else 0.0
-            if config.activity_weight and activities:
-                penalty += config.activity_weight * activity_penalty(activities, config.activity_target)
+            if task.activity_loss:
+                penalty += task.activity_loss(activities)
             optimizer.zero_grad()
             scaler.scale(loss + penalty).backward()
             scaler.unscale_(optimizer)

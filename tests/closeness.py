@@ -16,3 +16,10 @@ def assert_close(actual: list[Tensor], expected: list[Tensor], dtype: torch.dtyp
         torch.testing.assert_close(
             a, e, rtol=0, atol=TOLERANCE[dtype or e.dtype] * max(scale, 1), msg=f"tensor {number}: {{}}".format
         )
+
+
+def error(actual: list[Tensor], expected: list[Tensor]) -> float:
+    """The largest difference of any tensor, of its largest value; NaN if there is one, so that no bound holds."""
+    tiny = torch.finfo(expected[0].dtype).tiny
+    each = [(a - e).abs().max() / e.abs().max().clamp(min=tiny) for a, e in zip(actual, expected, strict=True)]
+    return torch.stack(each).detach().max().item()

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 import torch
-from test_egru import error, evnn, evnn_checkpoint
+from closeness import error
+from evnn import evnn, evnn_checkpoint
 
 from indrnn_cupy import functional as F
 from indrnn_cupy.compat.IndRNN_onlyrecurrent import IndRNN_onlyrecurrent

@@ -4,6 +4,8 @@ import itertools
 
 import pytest
 import torch
+from closeness import error
+from evnn import evnn, evnn_checkpoint
 
 from indrnn_cupy import (
     EGRU,
@@ -18,7 +20,7 @@ from indrnn_cupy import (
 from indrnn_cupy import functional as F
 from indrnn_cupy.check.interpreter import interpreted
 from indrnn_cupy.functional.checks import flat
-from indrnn_cupy.ops import events
+from indrnn_cupy.ops import egru_forms
 
 MODES = ("subtract_threshold", "subtract_output", "none")
 
@@ -37,10 +39,6 @@ def with_gradients(function, inputs, **options):
     outputs = list(flat(function(*leaves, **options)))
     cotangents = [torch.randn(o.shape, dtype=torch.float64).to(o.dtype) for o in outputs]
     return [t.detach() for t in (*outputs, *torch.autograd.grad(outputs, leaves, cotangents))]
-
-
-def error(actual, expected):
-    return max(((a - e).abs().max() / e.abs().max()).item() for a, e in zip(actual, expected, strict=True))
 
 
 @pytest.mark.parametrize("some", [False, True], ids=["whole", "lengths and resets"])
@@ -77,7 +75,10 @@ def test_a_narrow_slope_leaves_units_out():
     inputs = make_inputs(20, 4, 60)
     options = {"pseudo_derivative_support": 20.0}
     y, (h, _, _), _ = F.egru(*inputs)
-    assert events.needed(y, h, inputs[3], torch.tensor(20.0)) < 0.4
+    share = egru_forms.needed(y, h, inputs[3], torch.tensor(20.0), None)
+    assert 0.02 < share < 0.4
+    lengths = torch.tensor([20, 0, 20, 0])  # padding, where cells are 0, counts for nothing
+    assert egru_forms.needed(y, h, inputs[3], torch.tensor(20.0), lengths) < 0.4
     assert error(with_gradients(F.egru, inputs, form="events", **options),
                  with_gradients(reference.egru, inputs, **options)) < 1e-12  # fmt: skip
 
@@ -117,7 +118,7 @@ def test_two_parts_that_carry_the_state_are_one(form, mode):
 
 def test_float32_flips_few_events():
     """Rounding decides where a cell is within it of its threshold; until then the two are the same."""
-    inputs = make_inputs(200, 8, 100)
+    inputs = make_inputs(200, 48, 100)
     double, single = (F.egru(*(t.to(d) for t in inputs)) for d in (torch.float64, torch.float32))
     flips = (double[1][1] != single[1][1].double()).flatten(2).any(-1)  # (T, B)
     before = flips.cumsum(0) == 0
@@ -166,29 +167,6 @@ def test_gradients_in_evaluation():
     layer = EGRU(4, 9, 2, zoneout=0.2, dropout=0.2).eval()
     layer(torch.randn(7, 3, 4))[0].sum().backward()
     assert all(p.grad.isfinite().all() for p in layer.parameters())
-
-
-def evnn(x, kernel, recurrent_kernel, bias, recurrent_bias, thr, y):
-    """EvNN's equations, a step at a time."""
-    h = trace = torch.zeros_like(y)
-    outputs = []
-    for x_t in x:
-        a, q = x_t @ kernel + bias, y @ recurrent_kernel + recurrent_bias
-        (a_z, a_r, a_g), (q_z, q_r, q_g) = a.chunk(3, -1), q.chunk(3, -1)
-        z, g = torch.sigmoid(a_z + q_z), torch.tanh(a_g + torch.sigmoid(a_r + q_r) * q_g)
-        v = z * h + (1 - z) * g
-        o = (v > thr).to(v.dtype)
-        y, h = o * v, v - o * thr
-        trace = 0.9 * trace + 0.1 * y
-        outputs.append((y, h, o, trace))
-    return [torch.stack(s) for s in zip(*outputs, strict=True)]
-
-
-def evnn_checkpoint(C, H):
-    weights = {"kernel": torch.randn(C, 3 * H), "recurrent_kernel": torch.randn(H, 3 * H) / 4}
-    weights |= {"bias": torch.randn(3 * H), "recurrent_bias": torch.randn(3 * H), "thr": torch.rand(H) / 2}
-    others = {"dampening_factor": torch.tensor([0.5]), "pseudo_derivative_support": torch.tensor([2.0])}
-    return {name: t.double() for name, t in (weights | others | {"_max_norm": torch.tensor([-1.0])}).items()}
 
 
 @pytest.mark.parametrize("prefix", ["", "encoder."])
@@ -319,7 +297,7 @@ def o_mask(T, lengths):
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda a: F.egru(a[0][..., 1:], *a[1:]), r"expected 3 numbers for each hidden unit, z, r, g"),
+        (lambda a: F.egru(a[0][..., 1:], *a[1:]), "expected a last dimension of 3 H, z, r, g; project it first"),
         (lambda a: F.egru(a[0], a[1].t(), *a[2:]), r"recurrent_kernel has shape \(12, 4\), expected \(4, 12\)"),
         (lambda a: F.egru(*a[:3], a[3][1:]), r"threshold has shape \(3,\), expected \(4,\)"),
         (lambda a: F.egru(*a[:5], a[5][1:]), r"cell0 has shape \(1, 4\), expected \(2, 4\)"),
@@ -330,7 +308,10 @@ def o_mask(T, lengths):
             lambda a: F.egru(*a, dampening_factor=torch.rand(4)),
             r"dampening_factor is \(4,\), torch.float32, on cpu",
         ),
-        (lambda _: EGRU(3, 4, pseudo_derivative_support=0.0), "are 0.7 and 0.0, expected 0 or above, and above 0"),
+        (
+            lambda _: EGRU(3, 4, pseudo_derivative_support=0.0),
+            "pseudo_derivative_support is 0.0, expected a number above 0",
+        ),
         (lambda _: activity_penalty([], 0.1), "there is no activity; record that of a network with an EGRU"),
         (lambda _: EGRU(3, 4, thr_mean=1.0), "thr_mean is 1.0, expected a number between 0 and 1"),
         (lambda _: EGRU(3, 4, dropout=-0.1), "drop_connect is -0.1, expected"),
@@ -366,7 +347,7 @@ def test_parameters_and_slope_after_the_meta_device():
 def test_activity_of_nothing_is_0():
     layer = EGRU(3, 4)
     for x, lengths in ((torch.randn(5, 2, 3), torch.tensor([0, 0])), (torch.randn(0, 2, 3), None)):
-        with record_activity(layer) as (activities):
+        with record_activity(layer) as activities:
             layer(x, lengths=lengths)
         assert activities[0].events == 0 and activities[0].support == 0
 

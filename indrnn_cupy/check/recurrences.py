@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from .. import functional, reference
-from ..ops import events, gated, indrnn, irevrnn
+from ..ops import egru_forms, gated, indrnn, irevrnn
 from ..ops.sequence import SequenceKernel
 
 SUB_STEPS = 3
@@ -123,8 +123,8 @@ RECURRENCES += [
     Recurrence(
         "egru",
         {"reset_mode": reset_mode},
-        events.cell(reset_mode, 0.0, False),
-        (events.FORWARD, events.BACKWARD),
+        egru_forms.cell(reset_mode, 0.0, False),
+        (egru_forms.FORWARD, egru_forms.BACKWARD),
         (),
         _egru_inputs,
         states=3,

@@ -52,7 +52,7 @@ class IndRNN_onlyrecurrent(nn.Module):
 
     def forward(self, input: Tensor, h0: Tensor | None = None) -> Tensor:
         x = input.unsqueeze(0) if input.dim() == 2 else input
-        first = None if h0 is None else self._clipped(h0.view(x.shape[1:]))
+        first = None if h0 is None else self._clipped(h0.reshape(x.shape[1:]))
         h, _ = F.indrnn(self._clipped(x), self._clipped(self.weight_hh), first)
         return h.squeeze(0) if input.dim() == 2 else h
 

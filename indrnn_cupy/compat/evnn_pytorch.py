@@ -10,7 +10,7 @@ from .. import layers
 class EGRU(layers.EGRU):
     """One layer, with EvNN's arguments: gives `(y, (h, o, trace))`, and takes the last event alone, `(1, B, H)`.
 
-    `use_custom_cuda` says nothing here: a kernel runs where its tensors are. `lengths` are honoured. For `grad_clip`,
+    `use_custom_cuda` says nothing here, as a kernel runs where its tensors are, nor does `return_state_sequence`, as there. `lengths` are honoured. For `grad_clip`,
     which acts within backward there, call `torch.nn.utils.clip_grad_norm_` after it.
     """
 
@@ -29,7 +29,7 @@ class EGRU(layers.EGRU):
         grad_clip: float | None = None,
         use_custom_cuda: bool = True,
     ) -> None:
-        if grad_clip is not None:
+        if grad_clip:
             raise ValueError(f"grad_clip is {grad_clip}; call torch.nn.utils.clip_grad_norm_ after backward instead")
         super().__init__(
             input_size,

@@ -1,7 +1,7 @@
 """The recurrences as functions: checked, documented entry points."""
 
 from ..ops.chunks import chunk_steps
-from ..ops.events import egru_form
+from ..ops.egru_forms import egru_form
 from .egru import egru
 from .gated import linear_recurrence, mingru, minlstm
 from .indrnn import indrnn

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from .. import reference
 from ..ops.egru import egru as egru_op
-from ..ops.events import FORMS, RESET_MODES
+from ..ops.egru_forms import FORMS, RESET_MODES
 from ..ops.sequence import TYPES
 from .arrays import takes_arrays
 from .checks import check_like, check_sequence, check_steps, run
@@ -79,7 +79,7 @@ def egru(
     """
     B, W = check_sequence("x", x, batch_first)
     if W % 3:
-        raise ValueError(f"x has shape {tuple(x.shape)}, expected 3 numbers for each hidden unit, z, r, g, in the end")
+        raise ValueError(f"x has shape {tuple(x.shape)}, expected a last dimension of 3 H, z, r, g; project it first")
     H = W // 3
     check_like("recurrent_kernel", recurrent_kernel, (H, W), x)
     check_like("recurrent_bias", recurrent_bias, (W,), x)

@@ -5,7 +5,7 @@ from .block import RecurrentBlock
 from .bounds import clamp_recurrent_, recurrences, recurrent_penalty, spread_memory_
 from .deep import DenseNetwork, PlainNetwork, ResidualNetwork
 from .egru import EGRU
-from .events import EGRURecurrence
+from .egru_recurrence import EGRURecurrence
 from .gated import MinGRURecurrence, MinLSTMRecurrence
 from .indrnn import IndRNN, IndRNNRecurrence
 from .irevrnn import IRevRNN, IRevRNNRecurrence

@@ -7,7 +7,10 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from .events import EGRURecurrence
+from .egru_recurrence import EGRURecurrence
+from .norm import valid_steps
+
+SHARES = ("activity", "support", "effective_operations")
 
 
 class Activity(NamedTuple):
@@ -19,13 +22,13 @@ class Activity(NamedTuple):
 
     @property
     def operations(self) -> Tensor:
-        """Those that events need: the product y R, the gradient of y, and that of R, of a third of them each."""
+        """Those that events would need: a third for each of y R, the gradient of y, and that of R, here done whole."""
         return self.dense_operations * (2 * self.events.detach() + self.support) / 3
 
     def means(self) -> dict[str, Tensor]:
         """The shares of events, of units that backward needs, and of the multiplications."""
-        shares = {"activity": self.events.detach(), "support": self.support}
-        return shares | {"effective_operations": self.operations / self.dense_operations}
+        shares = self.events.detach(), self.support, self.operations / self.dense_operations
+        return dict(zip(SHARES, shares, strict=True))
 
 
 @contextmanager
@@ -47,9 +50,7 @@ def record_activity(network: nn.Module) -> Iterator[list[Activity]]:
         with torch.no_grad():
             near = (h - module.thr.clamp(0, 1)).abs() * module.pseudo_derivative_support < 1
             if lengths is not None:
-                time = torch.arange(y.shape[1 if module.batch_first else 0], device=y.device)
-                valid = time < lengths.unsqueeze(1)
-                near &= (valid if module.batch_first else valid.t()).unsqueeze(-1)
+                near &= valid_steps(y, lengths, module.batch_first).unsqueeze(-1)
             support = (near | (o > 0)).sum(dtype=torch.float32) / count
         found.append(Activity(events, support, 9 * H * H))
 

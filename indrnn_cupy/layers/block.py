@@ -11,7 +11,7 @@ from .recurrence import Recurrence
 
 
 def projection(input_size: int, output_size: int) -> nn.Linear:
-    """A `torch.nn.Linear` with the initial values of Li et al.: kaiming_uniform with a = 8, and no bias."""
+    """A `torch.nn.Linear` with the initial values of Li et al.: kaiming_uniform with a = 8, and a bias of 0."""
     linear = nn.Linear(input_size, output_size)
     nn.init.kaiming_uniform_(linear.weight, a=8)
     nn.init.zeros_(linear.bias)

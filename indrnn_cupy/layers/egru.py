@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from .events import EGRURecurrence
+from .egru_recurrence import EGRURecurrence
 from .stack import RecurrentStack
 
 

@@ -39,7 +39,7 @@ def side_by_side(directions: Sequence[tuple[Any, ...]]) -> tuple[Any, ...]:
 class RecurrentStack(nn.Module):
     """`num_layers` times a `torch.nn.Linear` and a recurrence, in one or both directions.
 
-    What else a recurrence gives comes between the output and the state, that of the last layer.
+    Further sequences of the last layer's recurrence, as EGRU has them, come between the output and the state.
 
     `recurrence(hidden_size, batch_first=, device=, dtype=, **options)` makes a recurrence, whose state has a tensor for
     each of `state_names`.

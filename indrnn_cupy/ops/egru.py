@@ -2,7 +2,7 @@
 
 import torch
 
-from .events import backward, forward
+from .egru_forms import backward, forward
 from .recurrence import backward_once, dense, needs_gradient, register, widened
 
 _STATES = "Tensor? event0, Tensor? cell0, Tensor? trace0, "

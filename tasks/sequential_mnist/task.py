@@ -11,7 +11,7 @@ from torch.utils.data import TensorDataset
 
 from indrnn_cupy import recurrences, spread_memory_
 
-from ..networks import NetworkConfig, make_body, make_classifier
+from ..networks import NetworkConfig, activity_loss, make_body, make_classifier
 from ..task import Task
 from .data import CLASSES, PIXELS, Digits, embedded, idx_folder
 
@@ -81,5 +81,6 @@ def make_task(config: Config) -> Task:
         score=lambda outputs, targets: (outputs.argmax(1) == targets).float(),
         metric="accuracy",
         better="max",
+        activity_loss=activity_loss(config),
         classes=list(map(str, range(CLASSES))),
     )

@@ -13,7 +13,7 @@ from indrnn_cupy import with_differences
 
 from ..config import TaskError
 from ..distributed import one_first
-from ..networks import NetworkConfig, make_body, make_classifier
+from ..networks import NetworkConfig, activity_loss, make_body, make_classifier
 from ..task import Task
 from . import arrays
 from .features import joint_line_distances
@@ -110,6 +110,7 @@ def make_task(config: Config) -> Task:
         score=lambda outputs, targets: (outputs.argmax(1) == targets).float(),
         metric="accuracy",
         better="max",
+        activity_loss=activity_loss(config),
         classes=names,
     )
 

@@ -77,11 +77,10 @@ class EGRURecurrence(Recurrence):
             raise ValueError(f"thr_mean is {thr_mean}, expected a number between 0 and 1")
         check_egru(reset_mode, zoneout, form)
         check_memory(longest_memory)
-        if not 0 <= dampening_factor < math.inf or not 0 < pseudo_derivative_support < math.inf:
-            given = f"{dampening_factor} and {pseudo_derivative_support}"
-            raise ValueError(
-                f"dampening_factor and pseudo_derivative_support are {given}, expected 0 or above, and above 0"
-            )
+        if not 0 <= dampening_factor < math.inf:
+            raise ValueError(f"dampening_factor is {dampening_factor}, expected a number, 0 or above")
+        if not 0 < pseudo_derivative_support < math.inf:
+            raise ValueError(f"pseudo_derivative_support is {pseudo_derivative_support}, expected a number above 0")
         self.longest_memory, self.use_output_trace = longest_memory, use_output_trace
         self.drop_connect, self.zoneout, self.thr_mean = drop_connect, zoneout, thr_mean
         self.weight_initialization_gain, self.reset_mode, self.form = weight_initialization_gain, reset_mode, form

@@ -32,6 +32,7 @@ BACKWARD = sequence_kernel(
 )
 RESET_MODES = ("subtract_threshold", "subtract_output", "none")
 FORMS = ("events", "dense")
+SAMPLE = 8  # steps of which the share of needed units is counted
 
 
 def egru_form(B: int, H: int, share: float, device: str = "cpu") -> str:
@@ -39,7 +40,7 @@ def egru_form(B: int, H: int, share: float, device: str = "cpu") -> str:
 
     Args:
         B, H: rows of the batch, and units.
-        share: of the units that are active or, in backward, active or within the slope.
+        share: of the units that backward needs, at an event or within the slope. (Forward on a CPU is always "events".)
         device: "cpu" or "cuda".
 
     For two cores of a CPU as measured: a weight takes 37 ps where rows are read by themselves, and 14 ps in a matrix
@@ -47,15 +48,18 @@ def egru_form(B: int, H: int, share: float, device: str = "cpu") -> str:
     """
     if device != "cpu":
         return "events" if B <= 8 else "dense"
-    return "events" if share < 0.38 + 9e5 / (B * H * H) else "dense"
+    return "events" if share < 0.38 + 9e5 / max(1, B * H * H) else "dense"
 
 
-def needed(y: Tensor, cells: Tensor, threshold: Tensor, support: Tensor, sample: int = 8) -> float:
+def needed(y: Tensor, cells: Tensor, threshold: Tensor, support: Tensor, lengths: Tensor | None) -> float:
     """The share of units at which backward needs the product with R, of some steps."""
-    if y.device.type != "cpu":
-        return 1.0
-    y, cells = (s[:: math.ceil(len(s) / sample)] for s in (y, cells))
-    return ((y != 0) | ((cells - threshold).abs() * support < 1)).float().mean().item()
+    every = math.ceil(len(y) / SAMPLE)
+    y, cells = y[::every], cells[::every]
+    near = (y != 0) | ((cells - threshold).abs() * support < 1)
+    if lengths is None:
+        return near.float().mean().item()
+    valid = (every * torch.arange(len(y)).unsqueeze(1) < lengths).unsqueeze(-1)
+    return ((near & valid).sum() / (valid.sum().clamp(min=1) * y.shape[-1])).item()
 
 
 def cell(reset_mode: str, zoneout: float, drawn: bool) -> tuple[str, ...]:
@@ -89,7 +93,9 @@ def forward(
     state = [begun(y, s) for s in (event0, cell0, trace0)]
     if y.numel():
         defines, chance = cell(reset_mode, zoneout, seeds is not None), y.new_full((1,), zoneout, dtype=real)
-        if (form or egru_form(B, W // 3, 0.0, y.device.type)) == "events":  # on a CPU as fast at any activity
+        if form is None:
+            form = "events" if y.device.type == "cpu" else egru_form(B, W // 3, 1.0, "cuda")
+        if form == "events":
             inputs: Tensors = (x, recurrent, recurrent_bias, threshold, chance, seeds, y.new_empty(B, W, dtype=real))
             launch(FORWARD, defines, Steps(lengths, resets, reverse), (*inputs, *state, *outputs, gates))
         else:
@@ -143,7 +149,8 @@ def backward(
     if y.numel():
         defines, chance = cell(reset_mode, zoneout, seeds is not None), y.new_full((1,), zoneout, dtype=real)
         if form is None:
-            form = egru_form(B, H, needed(y, cells, heights, slope[1]), y.device.type)
+            share = needed(y, cells, heights, slope[1], lengths) if y.device.type == "cpu" else 1.0
+            form = egru_form(B, H, share, y.device.type)
         if form == "events":
             inputs: Tensors = (*upstream, *kept, matrix, heights, chance, seeds, *slope, first_event, first_cell)
             outputs: Tensors = (grad_x, grad_products, *state, grad_threshold)
