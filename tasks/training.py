@@ -4,7 +4,7 @@ import dataclasses
 import math
 import time
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -79,10 +79,8 @@ def train(
             step = progress["step"] + 1
             torch.manual_seed(hash((config.seed, step, rank())))  # so that a resumed run drops the same units
             inputs, targets = (part.to(device, non_blocking=True) for part in next(batches))
-            with (
-                autocast(config, device),
-                record_activity(model) if task.activity_loss else nullcontext() as activities,
-            ):
+            with autocast(config, device), ExitStack() as stack:
+                activities = stack.enter_context(record_activity(model)) if task.activity_loss else []
                 outputs = parallel(inputs).float()
             loss = task.loss(outputs, targets)
             penalty = config.penalty * recurrent_penalty(model) if config.bound_by == "penalty" else 0.0

@@ -39,6 +39,14 @@ def test_views_that_torch_does_not_know():
     assert np.array_equal(F.indrnn(x, torch.from_numpy(u))[0], F.indrnn(x, u)[0])  # a tensor beside it
 
 
+def test_the_first_argument_decides():
+    x, u = torch.randn(3, 2, 4), np.ones(4, np.float32)
+    y, _ = F.indrnn(activation="relu", weight=u, x=x.numpy())
+    assert type(y) is np.ndarray
+    y, _ = F.indrnn(lengths=np.array([3, 1]), weight=torch.ones(4, requires_grad=True), x=x)
+    assert isinstance(y, torch.Tensor) and y.requires_grad
+
+
 def test_no_gradients_and_the_same_errors():
     x = np.ones((3, 2, 4), np.float32)
     y, _ = F.indrnn(x, torch.ones(4, requires_grad=True))

@@ -1,5 +1,8 @@
 """The usage examples of the earlier projects' pages, the import line changed; their equations and checkpoints."""
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 import torch
@@ -53,6 +56,10 @@ def test_irevrnn_readme():
     assert output.shape == (32, 20, 64) and hidden.shape == (2, 32, 64)
     torch.testing.assert_close(output[:, -1], hidden[1])
     assert IRevRNN(10, 64, 2)(torch.randn(2, 3, 10))[0].shape == (2, 3, 64)
+    again = pickle.loads(pickle.dumps(copy.deepcopy(model)))
+    x = torch.randn(2, 3, 10)
+    assert type(again) is IRevRNN and torch.equal(again(x)[0], model(x)[0])
+    assert IRevRNN(10, 6, num_layers=2).num_layers == 2
     model = IRevRNN_CUDA(input_size=10, hidden_size=128, num_layers=3, cuda_enabled=True)
     output, hidden = model(torch.randn(64, 50, 10))
     assert output.shape == (64, 50, 128) and hidden.shape == (3, 64, 128)

@@ -308,10 +308,7 @@ def o_mask(T, lengths):
             lambda a: F.egru(*a, dampening_factor=torch.rand(4)),
             r"dampening_factor is \(4,\), torch.float32, on cpu",
         ),
-        (
-            lambda _: EGRU(3, 4, pseudo_derivative_support=0.0),
-            "pseudo_derivative_support is 0.0, expected a number above 0",
-        ),
+        (lambda _: EGRU(3, 4, pseudo_derivative_support=0.0), "support is 0.0, expected a number above 0"),
         (lambda _: activity_penalty([], 0.1), "there is no activity; record that of a network with an EGRU"),
         (lambda _: EGRU(3, 4, thr_mean=1.0), "thr_mean is 1.0, expected a number between 0 and 1"),
         (lambda _: EGRU(3, 4, dropout=-0.1), "drop_connect is -0.1, expected"),

@@ -10,8 +10,9 @@ from .. import layers
 class EGRU(layers.EGRU):
     """One layer, with EvNN's arguments: gives `(y, (h, o, trace))`, and takes the last event alone, `(1, B, H)`.
 
-    `use_custom_cuda` says nothing here, as a kernel runs where its tensors are, nor does `return_state_sequence`, as there. `lengths` are honoured. For `grad_clip`,
-    which acts within backward there, call `torch.nn.utils.clip_grad_norm_` after it.
+    `use_custom_cuda` says nothing here, as a kernel runs where its tensors are, nor does `return_state_sequence`, as
+    there. `lengths` are honoured. For `grad_clip`, which acts within backward there, call
+    `torch.nn.utils.clip_grad_norm_` after it.
     """
 
     def __init__(

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from .. import functional as F
 from .. import layers
 
+STACK = {"input_size", "num_layers", "bias", "dropout", "bidirectional"}  # said of a stack alone
 NOISE = 1e-4  # standard deviation of states that are not given
 
 
@@ -19,8 +20,9 @@ class IRevRNN(layers.IRevRNN):
     """
 
     def __new__(cls, *arguments: Any, **options: Any) -> Any:
-        stack = "input_size" in options or len([a for a in arguments if isinstance(a, int)]) == 3
-        if cls is IRevRNN and not stack:
+        stack = STACK & options.keys() or (len(arguments) >= 3 and not isinstance(arguments[2], str))
+        copied = not arguments and not options  # as copy and pickle make it
+        if cls is IRevRNN and not stack and not copied:
             return IRevRNNOnlyRecurrent(*arguments, **options)
         return super().__new__(cls)
 

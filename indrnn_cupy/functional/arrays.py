@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable
 from functools import wraps
+from inspect import signature
 from typing import Any, TypeVar, cast
 
 import numpy as np
@@ -16,9 +17,11 @@ LIBRARIES = ("numpy", "cupy")
 def takes_arrays(function: Function) -> Function:
     """Lets a function of tensors take arrays too. If its first argument is one, it gives arrays, without gradients."""
 
+    name = next(iter(signature(function).parameters))
+
     @wraps(function)
     def wrapped(*arguments: Any, **options: Any) -> Any:
-        first = next(iter(arguments or options.values()), None)
+        first = arguments[0] if arguments else options.get(name)
         if isinstance(first, Tensor) or (library := library_of(first)) is None:
             return function(*arguments, **options)
         with torch.no_grad():

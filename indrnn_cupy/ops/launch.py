@@ -21,6 +21,8 @@ def launch(
     """
     sequences = kernel.of(tensors)
     if not on_gpu(sequences[0]):
+        if not sequences[0].is_cpu:
+            raise ValueError(f"{kernel.name} got tensors on {sequences[0].device}; it runs on a CPU or a CUDA device")
         return cpu.launch(kernel, cell, steps, tensors, sequences)
     chunk = chunks.chunk_steps(*sequences[0].shape) if steps.chunk is None else steps.chunk
     if summary and chunk:
