@@ -10,6 +10,7 @@ from closeness import error
 from evnn import evnn, evnn_checkpoint
 
 from indrnn_cupy import functional as F
+from indrnn_cupy.compat.cuda_IndRNN_onlyrecurrent import IndRNN_onlyrecurrent as CudaIndRNN
 from indrnn_cupy.compat.IndRNN_onlyrecurrent import IndRNN_onlyrecurrent
 
 
@@ -34,13 +35,13 @@ def test_indrnn_onlyrecurrent():
 
 
 def test_gradients_are_clipped_as_there():
-    rnn = IndRNN_onlyrecurrent(4, gradclipvalue=0.1, recurrent_init=torch.nn.init.ones_)
+    rnn = CudaIndRNN(4, gradclipvalue=0.1, recurrent_init=torch.nn.init.ones_)
     x = torch.rand(6, 2, 4, requires_grad=True)
     (rnn(x) * torch.linspace(-1, 1, 6)[:, None, None]).sum().backward()
     assert rnn.weight_hh.grad.abs().max() <= 0.1 and x.grad.abs().max() == 0.1 and x.grad.abs().min() <= 0.1
 
 
-@pytest.mark.parametrize("key", ["weight_hh", "indrnn_cell.weight_hh"])
+@pytest.mark.parametrize("key", ["weight_hh", "indrnn_cell.weight_hh", "cells.0.weight_hh"])
 def test_checkpoints_of_both_indrnn_versions(key):
     network = torch.nn.Sequential(torch.nn.Linear(3, 4), IndRNN_onlyrecurrent(4))
     weight = torch.rand(4)
@@ -134,7 +135,17 @@ def test_evnn_checkpoint_and_state():
     y, others = layer(x, y0)
     weights = [saved[name] for name in ("kernel", "recurrent_kernel", "bias", "recurrent_bias", "thr")]
     assert error([y, *others], evnn(x, *weights, y0[0])) < 1e-12
+    assert torch.equal(layer.kernel, saved["kernel"]) and torch.equal(layer.thr, saved["thr"])
+    assert torch.equal(layer.recurrent_kernel, saved["recurrent_kernel"])
     assert not layer(x, lengths=torch.tensor([11, 4]))[0][4:, 1].any()
+
+
+def test_arguments_of_the_two_versions():
+    assert torch.equal(IndRNN_onlyrecurrent(4, torch.nn.init.ones_).weight_hh, torch.ones(4))
+    with pytest.raises(TypeError, match="gradclipvalue is True, expected a number"):
+        CudaIndRNN(4, True)
+    with pytest.raises(TypeError, match="recurrent_init is True, expected a function"):
+        IndRNN_onlyrecurrent(4, True)
 
 
 def test_plain_functions_are_what_runs():

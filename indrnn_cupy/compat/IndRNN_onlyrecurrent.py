@@ -1,66 +1,15 @@
-"""`IndRNN_onlyrecurrent` of github.com/Sunnydreamrain/IndRNN_pytorch: the recurrence and ReLU alone."""
+"""`IndRNN_onlyrecurrent` of github.com/Sunnydreamrain/IndRNN_pytorch, the plain version: recurrence and ReLU alone."""
 
 from collections.abc import Callable
 from typing import Any
 
-import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from .. import functional as F
-
-
-class ClippedGradient(torch.autograd.Function):
-    """The number itself, and its gradient brought within +-limit."""
-
-    @staticmethod
-    def forward(ctx, x, limit):
-        ctx.limit = limit
-        return x.view_as(x)
-
-    @staticmethod
-    def backward(ctx, grad):
-        return grad.clamp(-ctx.limit, ctx.limit), None
+from . import cuda_IndRNN_onlyrecurrent
 
 
-class IndRNN_onlyrecurrent(nn.Module):
-    """h_t = relu(x_t + weight_hh * h_{t-1}), for x `(T, B, H)` or one step `(B, H)`; gives every h.
+class IndRNN_onlyrecurrent(cuda_IndRNN_onlyrecurrent.IndRNN_onlyrecurrent):
+    """The same with the arguments of the plain version; checkpoints of it load, of one direction."""
 
-    Args:
-        hidden_size: H.
-        gradclipvalue: if above 0, gradients of the input, the weight and h0 are brought within it.
-        hidden_max_abs: not used, as there; hold the weight with :func:`indrnn_cupy.clamp_recurrent_` or by hand.
-        recurrent_init: a function that fills the weight; uniform in (0, 1) otherwise.
-
-    New code has :class:`indrnn_cupy.IndRNNRecurrence`, which gives the last state too.
-    """
-
-    def __init__(
-        self,
-        hidden_size: int,
-        gradclipvalue: float = 0,
-        hidden_max_abs: float | None = None,
-        recurrent_init: Callable[[Tensor], Any] | None = None,
-    ) -> None:
-        super().__init__()
-        self.hidden_size, self.gradclipvalue, self.recurrent_init = hidden_size, gradclipvalue, recurrent_init
-        self.weight_hh = nn.Parameter(torch.empty(hidden_size))
-        self.register_load_state_dict_pre_hook(_from_cell)
-        self.reset_parameters()
-
-    def reset_parameters(self) -> None:
-        (self.recurrent_init or nn.init.uniform_)(self.weight_hh)
-
-    def forward(self, input: Tensor, h0: Tensor | None = None) -> Tensor:
-        x = input.unsqueeze(0) if input.dim() == 2 else input
-        first = None if h0 is None else self._clipped(h0.reshape(x.shape[1:]))
-        h, _ = F.indrnn(self._clipped(x), self._clipped(self.weight_hh), first)
-        return h.squeeze(0) if input.dim() == 2 else h
-
-    def _clipped(self, tensor: Tensor) -> Tensor:
-        return ClippedGradient.apply(tensor, self.gradclipvalue) if self.gradclipvalue > 0 else tensor
-
-
-def _from_cell(module: nn.Module, state: dict[str, Any], prefix: str, *_: Any) -> None:
-    """The plain version there keeps its weight in a cell."""
-    if f"{prefix}indrnn_cell.weight_hh" in state:
-        state[f"{prefix}weight_hh"] = state.pop(f"{prefix}indrnn_cell.weight_hh")
+    def __init__(self, hidden_size: int, recurrent_init: Callable[[Tensor], Any] | None = None) -> None:
+        super().__init__(hidden_size, recurrent_init=recurrent_init)

@@ -44,6 +44,25 @@ class EGRU(layers.EGRU):
             weight_initialization_gain=weight_initialization_gain,
         )
 
+    @property
+    def kernel(self) -> Tensor:
+        """`(input_size, 3 * hidden_size)`, as there."""
+        (projection,) = self.projections
+        return projection.weight.t()  # type: ignore[operator]
+
+    @property
+    def recurrent_kernel(self) -> Tensor:
+        return self._recurrence().recurrent_kernel
+
+    @property
+    def thr(self) -> Tensor:
+        return self._recurrence().thr
+
+    def _recurrence(self) -> layers.EGRURecurrence:
+        (recurrence,) = self.recurrences
+        assert isinstance(recurrence, layers.EGRURecurrence)
+        return recurrence
+
     def forward(self, input: Tensor, state: Tensor | None = None, lengths: Tensor | None = None) -> tuple[Any, ...]:  # type: ignore[override]
         whole = None if state is None else (state, *(state.new_zeros(state.shape) for _ in range(2)))
         y, others, _ = super().forward(input, whole, lengths=lengths)

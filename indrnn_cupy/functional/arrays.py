@@ -32,7 +32,9 @@ def takes_arrays(function: Function) -> Function:
 
 
 def library_of(array: Any) -> Any:
-    """The module numpy or cupy for an array of it, else None."""
+    """The module numpy or cupy for an array of it, else None; a mask would go unseen."""
+    if isinstance(array, np.ma.MaskedArray):
+        return None
     name = type(array).__module__.partition(".")[0]
     return sys.modules.get(name) if name in LIBRARIES and hasattr(array, "__dlpack__") else None
 
@@ -43,7 +45,10 @@ def to_tensor(array: Any) -> Any:
         return array
     if isinstance(array, np.ndarray) and (not array.flags.writeable or min(array.strides, default=0) < 0):
         array = array.copy()  # torch knows neither
-    return torch.from_dlpack(array)
+    try:
+        return torch.from_dlpack(array)
+    except BufferError as error:
+        raise TypeError(f"an array of {array.dtype} cannot be taken: {error}; convert it, to float32 say") from None
 
 
 def each(convert: Callable[[Tensor], Any], outputs: Any) -> Any:
