@@ -8,7 +8,6 @@ can use, all of it is there, timed by its events. `python -m benchmarks.gated` a
 """
 
 import argparse
-import csv
 from pathlib import Path
 
 import torch
@@ -16,6 +15,7 @@ import torch
 import indrnn_cupy
 from indrnn_cupy.check.machine import description
 
+from .output import subplots, write_csv
 from .suite import FULL, OURS, QUICK, measure, overheads
 from .timing import conditions
 
@@ -27,13 +27,6 @@ def machine() -> str:
     return "\n".join([*lines, f"{'':<12} {model.partition(': ')[2]}; {conditions()}"]) + "\n"
 
 
-def write(rows: list[dict[str, object]], path: Path) -> None:
-    with open(path, "w", newline="") as file:
-        writer = csv.DictWriter(file, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
-
-
 def show(rows: list[dict[str, object]]) -> None:
     for row in rows:
         name = f"{row['recurrence']:<18} {row['function']:<40} {row['passes']:<14}"
@@ -43,14 +36,9 @@ def show(rows: list[dict[str, object]]) -> None:
 
 def draw(rows: list[dict], title: str, path: Path) -> None:
     """Of each recurrence the time of its peers over its own, forward and backward."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
     timed = [row for row in rows if "ms" in row and row["passes"] == "both"]
     names = list(dict.fromkeys(row["recurrence"] for row in timed))
-    figure, axes = plt.subplots(2, (len(names) + 1) // 2, figsize=(11, 6), sharey=True, layout="constrained")
+    figure, axes = subplots(2, (len(names) + 1) // 2, figsize=(11, 6), sharey=True)
     for axis, name in zip(axes.flat, names, strict=False):
         mine = [row for row in timed if row["recurrence"] == name]
         shapes = list(dict.fromkeys((row["T"], row["B"], row["H"]) for row in mine))
@@ -64,7 +52,6 @@ def draw(rows: list[dict], title: str, path: Path) -> None:
         axis.grid(axis="y", color="0.9")
     figure.suptitle(title, fontsize=10)
     figure.savefig(path, dpi=110)
-    plt.close(figure)
 
 
 def main() -> None:
@@ -91,8 +78,8 @@ def main() -> None:
         of_calls.append(row)
         name, first, forward, both = row.values()
         print(f"{name:<20}{'' if first is None else f'{first:.1f}':>16}{forward:12.0f}{both:16.0f}")
-    write(rows, options.output / "results.csv")
-    write(of_calls, options.output / "overheads.csv")
+    write_csv(rows, options.output / "results.csv")
+    write_csv(of_calls, options.output / "overheads.csv")
     title = "time, divided by that of the kernel, forward and backward, by T, B, H"
     draw(rows, f"{title}; float32, {device}", options.output / "results.png")
     print(f"\n{options.output}: results.csv, overheads.csv, results.png, machine.txt")

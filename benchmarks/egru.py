@@ -8,7 +8,6 @@ backward by activity, in both forms. Medians of runs in turn in one process. Wri
 """
 
 import argparse
-import csv
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,6 +18,7 @@ import indrnn_cupy
 from indrnn_cupy import EGRU, EGRURecurrence, record_activity, reference
 from indrnn_cupy.ops.egru_forms import FORMS
 
+from .output import subplots, write_csv
 from .peers import layer
 from .timing import conditions, medians
 
@@ -105,13 +105,8 @@ def by_activity(T: int, B: int, H: int, support: float, repeats: int) -> list[di
 
 def draw(rows: list[dict], title: str, path: Path) -> None:
     """Time by activity, a panel for each slope."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
     supports = sorted({row["support"] for row in rows})
-    figure, axes = plt.subplots(1, len(supports), figsize=(10, 4), sharey=True, layout="constrained")
+    figure, axes = subplots(1, len(supports), figsize=(10, 4), sharey=True)
     for axis, support in zip(axes, supports, strict=True):
         mine = [row for row in rows if row["support"] == support]
         percent = [100 * row["activity"] for row in mine]
@@ -133,7 +128,6 @@ def draw(rows: list[dict], title: str, path: Path) -> None:
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=8)
     figure.suptitle(title, fontsize=10)
     figure.savefig(path, dpi=110)
-    plt.close(figure)
 
 
 def main() -> None:
@@ -153,11 +147,7 @@ def main() -> None:
         + f"{'nn.GRU':>12}"
     )
     rows = [row for support in (1.0, 5.0) for row in by_activity(T, B, H, support, repeats=7)]
-    folder.mkdir(parents=True, exist_ok=True)
-    with open(folder / "activity.csv", "w", newline="") as file:
-        writer = csv.DictWriter(file, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
+    write_csv(rows, folder / "activity.csv")
     title = f"a layer of {H} units, {T} steps, batch {B}, float32, {torch.get_num_threads()} CPU threads"
     draw(rows, title, folder / "activity.png")
     print(f"\n{folder}/activity.csv and activity.png")

@@ -6,7 +6,6 @@ turn in one process. Writes length.csv and length.png. Peers that are not instal
 """
 
 import argparse
-import csv
 import importlib.util
 import os
 from collections.abc import Callable
@@ -21,6 +20,7 @@ import indrnn_cupy
 from indrnn_cupy import functional as F
 from indrnn_cupy import reference
 
+from .output import subplots, write_csv
 from .peers import jax_associative_scan, layer, with_backward
 from .timing import conditions, medians
 
@@ -142,12 +142,7 @@ def by_length(repeats: int) -> list[dict[str, object]]:
 
 def draw(rows: list[dict], path: Path) -> None:
     """Time, and how many times faster F.mingru is, or of layers MinGRU, over the length."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
-    figure, axes = plt.subplots(2, 2, figsize=(10, 7), sharex=True, layout="constrained")
+    figure, axes = subplots(2, 2, figsize=(10, 7), sharex=True)
     time = {(row["function"], row["steps"]): row["ms"] for row in rows}
     for column, (ours, title) in enumerate((("F.mingru", "recurrences"), ("MinGRU, a layer", "layers"))):
         for name in dict.fromkeys(row["function"] for row in rows if ("a layer" in row["function"]) == bool(column)):
@@ -164,7 +159,6 @@ def draw(rows: list[dict], path: Path) -> None:
         axes[1, column].grid(axis="y", color="0.9")
     figure.suptitle(f"batch {BATCH}, {HIDDEN} units, float32, {torch.get_num_threads()} CPU threads", fontsize=10)
     figure.savefig(path, dpi=110)
-    plt.close(figure)
 
 
 def main() -> None:
@@ -179,11 +173,7 @@ def main() -> None:
         show_times(f"recurrences, {shape}", recurrences(*shape), repeats, "F.mingru")
         show_times(f"layers, {shape}", layers(*shape), repeats, "MinGRU")
     rows = by_length(repeats=3)
-    folder.mkdir(parents=True, exist_ok=True)
-    with open(folder / "length.csv", "w", newline="") as file:
-        writer = csv.DictWriter(file, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
+    write_csv(rows, folder / "length.csv")
     draw(rows, folder / "length.png")
     print(f"\n{folder}/length.csv and length.png")
 

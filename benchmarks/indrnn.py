@@ -5,7 +5,6 @@ a median. Writes results.csv and results.png.
 """
 
 import argparse
-import csv
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -20,6 +19,7 @@ from indrnn_cupy.ops import indrnn
 from indrnn_cupy.ops.launch import launch
 from indrnn_cupy.ops.sequence import Steps
 
+from .output import write_csv
 from .peers import Pair, jax_scan, layer, loop, with_backward
 from .plot import draw
 from .timing import conditions, medians
@@ -86,11 +86,7 @@ def main() -> None:
             copies = s / seconds[COPY]
             rows.append({"shape": shape, "function": name, "passes": passes, "ms": 1e3 * s, "copies": copies})
             print(f"{name:<27}{passes:<22}{1e3 * s:10.4f}{copies:9.2f}")
-    folder.mkdir(parents=True, exist_ok=True)
-    with open(folder / "results.csv", "w", newline="") as file:
-        writer = csv.DictWriter(file, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
+    write_csv(rows, folder / "results.csv")
     draw(rows, folder / "results.png")
     print(f"\n{folder}/results.csv and results.png")
 

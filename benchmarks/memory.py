@@ -17,6 +17,7 @@ from indrnn_cupy import PlainNetwork, ReversibleNetwork, reference
 from indrnn_cupy import functional as F
 
 from .inverting import irevrnn_by_inversion
+from .output import subplots
 
 T, B, H, SUB_STEPS = 784, 32, 128, 3
 DEPTHS = (4, 8, 16, 32)
@@ -65,12 +66,7 @@ def of_networks() -> dict[str, list[int]]:
 
 
 def draw(forms: dict[str, int], networks: dict[str, list[int]], path: Path) -> None:
-    import matplotlib
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
-    figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.4), layout="constrained")
+    figure, (left, right) = subplots(1, 2, figsize=(9, 3.4))
     bars = left.barh(list(forms)[::-1], [bytes_ / 2**20 for bytes_ in forms.values()][::-1], color="tab:blue")
     left.bar_label(bars, fmt="%.0f", padding=3)
     left.margins(x=0.15)
@@ -82,7 +78,6 @@ def draw(forms: dict[str, int], networks: dict[str, list[int]], path: Path) -> N
     right.set_xticks(DEPTHS)
     right.legend()
     figure.savefig(path, dpi=120)
-    plt.close(figure)
 
 
 def main() -> None:

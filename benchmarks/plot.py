@@ -2,19 +2,14 @@
 
 from pathlib import Path
 
+from .output import subplots
+
 
 def draw(rows: list[dict], path: Path) -> None:
     """`rows` have shape, function, passes and ms; the scale is logarithmic."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
     shapes = list(dict.fromkeys(row["shape"] for row in rows))
     counts = [sum(row["shape"] == shape for row in rows) for shape in shapes]
-    figure, axes = plt.subplots(
-        len(shapes), 1, figsize=(9, 1 + 0.27 * sum(counts)), height_ratios=counts, layout="constrained"
-    )
+    figure, axes = subplots(len(shapes), 1, figsize=(9, 1 + 0.27 * sum(counts)), height_ratios=counts)
     for axis, shape in zip(axes, shapes, strict=True):
         mine = [row for row in rows if row["shape"] == shape][::-1]
         for place, row in enumerate(mine):
@@ -30,4 +25,3 @@ def draw(rows: list[dict], path: Path) -> None:
         axis.xaxis.set_minor_formatter(lambda ms, _: "")
     figure.suptitle("milliseconds, less is better; blue: this package", fontsize=10)
     figure.savefig(path, dpi=120)
-    plt.close(figure)

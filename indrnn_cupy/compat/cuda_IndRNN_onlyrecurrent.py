@@ -28,7 +28,7 @@ class IndRNN_onlyrecurrent(nn.Module):
     Args:
         hidden_size: H.
         gradclipvalue: if above 0, gradients of the input, the weight and h0 are brought within it.
-        hidden_max_abs: not used, as there; hold the weight with :func:`indrnn_cupy.clamp_recurrent_` or by hand.
+        hidden_max_abs: not used, as there; hold the weight by hand, `rnn.weight_hh.data.clamp_(-1, 1)`.
         recurrent_init: a function that fills the weight; uniform in (0, 1) otherwise.
 
     New code has :class:`indrnn_cupy.IndRNNRecurrence`, which gives the last state too.
