@@ -69,7 +69,7 @@ def main() -> None:
     rows: list[dict[str, object]] = []
     for shape in QUICK if options.quick else FULL:
         print(f"\n{tuple(shape)!s:<59}{'passes':<14}{'ms':>10}{'copies':>9}{'GB/s':>8}{'kept MiB':>10}")
-        found = measure(shape, device, repeats=3 if options.quick else 7, burst=1)
+        found = measure(shape, device, repeats=9, burst=1)
         show(found)
         rows += found
     print(f"\n{'':<20}{'first call, s':>16}{'call, us':>12}{'with backward':>16}")
