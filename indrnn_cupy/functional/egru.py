@@ -60,8 +60,9 @@ def egru(
         form: "events" reads of R the rows of units that are active, and for the gradient of those that are active or
             within the slope, in one launch for all steps; "dense" is a matrix product for each step. Chosen if not
             given: on a CPU "events" in forward, and in backward what :func:`egru_form` says of the share that some
-            steps need; on a GPU what it says of the batch alone. The two round differently, and the rounding of
-            "dense" may depend on the number of threads; a NaN in R is seen by "events" when its unit is active.
+            steps need; on a GPU what it says of the batch alone. The two round differently; that of torch's
+            matrix products, in "dense" and for R's gradient, may depend on the number of threads. A NaN in R is seen by
+            "events" when its unit is active.
         lengths, resets, reverse, batch_first: as in :func:`indrnn`.
 
     Returns:
