@@ -16,7 +16,6 @@ LIBRARIES = ("numpy", "cupy")
 
 def takes_arrays(function: Function) -> Function:
     """Lets a function of tensors take arrays too. If its first argument is one, it gives arrays, without gradients."""
-
     name = next(iter(signature(function).parameters))
 
     @wraps(function)
