@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
+from torch.nn.functional import logsigmoid
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "relu": torch.relu,
@@ -80,7 +81,7 @@ def mingru(
 
     def cell(x_t: Tensor, h: Tensor) -> tuple[Tensor, ...]:
         gate, candidate = x_t.chunk(2, -1)
-        return (torch.lerp(h, ACTIVATIONS[activation](candidate), torch.sigmoid(gate)),)
+        return (torch.sigmoid(-gate) * h + torch.sigmoid(gate) * ACTIVATIONS[activation](candidate),)
 
     (y,), (h_n,) = _run(cell, x, (h0,), lengths, resets, reverse, batch_first, width=x.shape[-1] // 2)
     return y, h_n
@@ -100,8 +101,9 @@ def minlstm(
 
     def cell(x_t: Tensor, h: Tensor) -> tuple[Tensor, ...]:
         forget, take, candidate = x_t.chunk(3, -1)
-        excess = torch.nn.functional.logsigmoid(take) - torch.nn.functional.logsigmoid(forget)
-        return (torch.lerp(h, ACTIVATIONS[activation](candidate), torch.sigmoid(excess)),)
+        least = torch.finfo(h.dtype).min  # two gates of -inf count as equal
+        excess = logsigmoid(take.clamp(min=least)) - logsigmoid(forget.clamp(min=least))
+        return (torch.sigmoid(-excess) * h + torch.sigmoid(excess) * ACTIVATIONS[activation](candidate),)
 
     (y,), (h_n,) = _run(cell, x, (h0,), lengths, resets, reverse, batch_first, width=x.shape[-1] // 3)
     return y, h_n

@@ -14,8 +14,15 @@
 // keep * h + take * c, where keep + take = 1: from the nearer of the two, so that a small share keeps its accuracy.
 INLINE real mix(real keep, real h, real take, real c) {
     const bool kept = keep >= take;
-    const real near = kept ? h : c, far = kept ? c : h;
-    return fma(kept ? take : keep, far - near, near);
+    const real near = kept ? h : c, far = kept ? c : h, small = kept ? take : keep, large = kept ? keep : take;
+    const real apart = far - near;
+    return finite(apart) ? fma(small, apart, near) : fma(small, far, large * near);
+}
+
+// grad * (c - h) * share, also where one of the first two products overflows.
+INLINE real change(real grad, real c, real h, real share) {
+    const real whole = grad * (c - h);
+    return finite(whole) ? whole * share : grad * (share * c - share * h);
 }
 
 template <class Cell, int I>

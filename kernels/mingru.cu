@@ -14,7 +14,7 @@ struct MinGRU {
     INLINE real next(real h) const { return mix(keeps, h, takes, candidate); }
     INLINE real keep() const { return keeps; }
     INLINE void gradients(real grad, real before, real* out) const {
-        out[0] = grad * (candidate - before) * (takes * keeps);
+        out[0] = change(grad, candidate, before, takes * keeps);
         out[1] = ACTIVATION::gradient(grad * takes, candidate);
     }
 };

@@ -10,7 +10,7 @@ struct MinLSTM {
     real keeps, takes, candidate, forget_rest, input_rest;  // f', i'; sigmoid(-gate) is forget_rest / b, input_rest / a
 
     INLINE MinLSTM(const real* in) : candidate(ACTIVATION::value(in[2])) {
-        const real least = -Constants<real>::LARGEST / 2;
+        const real least = -Constants<real>::LARGEST;  // two gates of -inf count as equal
         const real forget = in[0] < least ? least : in[0], input = in[1] < least ? least : in[1];
         const real lower = forget < input ? forget : input, m = lower < 0 ? lower : real(0);
         const real one = decay(m), e_input = decay(m - input), e_forget = decay(m - forget);
@@ -20,9 +20,8 @@ struct MinLSTM {
     INLINE real next(real h) const { return mix(keeps, h, takes, candidate); }
     INLINE real keep() const { return keeps; }
     INLINE void gradients(real grad, real before, real* out) const {
-        const real change = grad * (candidate - before);
-        out[0] = -change * keeps * forget_rest;
-        out[1] = change * takes * input_rest;
+        out[0] = -change(grad, candidate, before, keeps * forget_rest);
+        out[1] = change(grad, candidate, before, takes * input_rest);
         out[2] = ACTIVATION::gradient(grad * takes, candidate);
     }
 };

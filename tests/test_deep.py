@@ -71,16 +71,16 @@ def test_padding_changes_nothing(make, norm, norm_first):
     outputs, gradients = [], []
     for value in (1e6, float("nan")):
         network.zero_grad()
-        y = network(x.masked_fill(padding, value), lengths)
+        y, _ = network(x.masked_fill(padding, value), lengths=lengths)
         assert (y.masked_select(padding) == 0).all()
         y.square().sum().backward()
         outputs.append(y.detach())
         gradients.append(torch.cat([p.grad.flatten() for p in network.parameters()]))
     assert torch.equal(*outputs) and torch.equal(*gradients) and not gradients[0].isnan().any()
     network.eval()
-    y = network(x.masked_fill(padding, float("nan")), lengths)
+    y, _ = network(x.masked_fill(padding, float("nan")), lengths=lengths)
     for row, length in enumerate(lengths):
-        alone = network(x[:length, row : row + 1])
+        alone, _ = network(x[:length, row : row + 1])
         torch.testing.assert_close(y[:length, row : row + 1], alone, rtol=1e-12, atol=1e-12)
 
 
@@ -89,11 +89,12 @@ def test_padding_changes_nothing(make, norm, norm_first):
 def test_norms_equal_batch_norm_of_the_valid_numbers(make, lengths):
     """Against torch.nn.BatchNorm1d of a unit's valid numbers, of all steps or each: values, gradients, buffers."""
     norm = make(6).double()
-    nn.init.normal_(norm.weight), nn.init.normal_(norm.bias)
+    ours = norm.batch_norm
+    nn.init.normal_(ours.weight), nn.init.normal_(ours.bias)
     x = (torch.randn(7, 5, 6, dtype=torch.float64) * 3 + 2).requires_grad_()
     valid = torch.ones(7, 5, dtype=bool) if lengths is None else torch.arange(7)[:, None] < lengths
     steps = [torch.arange(7)[:, None] == t for t in range(7)]
-    groups = [valid] if isinstance(norm, SequenceBatchNorm) else [valid & step for step in steps]
+    groups = [valid & step for step in steps] if isinstance(norm, StepBatchNorm) else [valid]
     plain = [nn.BatchNorm1d(6, dtype=torch.float64) for _ in groups]
     first = norm.batch_first
     for _ in range(2):  # the second time from running statistics that have moved
@@ -101,19 +102,19 @@ def test_norms_equal_batch_norm_of_the_valid_numbers(make, lengths):
         y = y.transpose(0, 1) if first else y
         expected = torch.zeros_like(x)
         for module, group in zip(plain, groups, strict=True):
-            module.weight, module.bias = nn.Parameter(norm.weight.detach()), nn.Parameter(norm.bias.detach())
+            module.weight, module.bias = nn.Parameter(ours.weight.detach()), nn.Parameter(ours.bias.detach())
             expected = expected.masked_scatter(group.unsqueeze(-1), module(x[group]))
         torch.testing.assert_close(y, expected)
         g = torch.randn_like(y)
-        ours = torch.autograd.grad(y, (x, norm.weight, norm.bias), g)
+        grads = torch.autograd.grad(y, (x, ours.weight, ours.bias), g)
         theirs = torch.autograd.grad(expected, (x, *(p for m in plain for p in (m.weight, m.bias))), g)
-        torch.testing.assert_close(ours[0], theirs[0])
-        torch.testing.assert_close(ours[1], sum(theirs[1::2]))
-        torch.testing.assert_close(ours[2], sum(theirs[2::2]))
+        torch.testing.assert_close(grads[0], theirs[0])
+        torch.testing.assert_close(grads[1], sum(theirs[1::2]))
+        torch.testing.assert_close(grads[2], sum(theirs[2::2]))
     shape = (-1, 6) if isinstance(norm, StepBatchNorm) else (6,)
     for name in ("running_mean", "running_var"):
         theirs = torch.stack([getattr(m, name) for m in plain]).reshape(shape)
-        torch.testing.assert_close(getattr(norm, name)[: 7 if len(plain) > 1 else None], theirs)
+        torch.testing.assert_close(getattr(ours, name)[: 7 if len(plain) > 1 else None], theirs)
     norm.eval(), [m.eval() for m in plain]
     y = norm(x.transpose(0, 1) if first else x, lengths)
     expected = torch.zeros_like(x)
@@ -125,8 +126,8 @@ def test_norms_equal_batch_norm_of_the_valid_numbers(make, lengths):
 def test_a_step_of_one_row_is_normalised_by_its_running_statistics():
     norm = StepBatchNorm(3, 4)
     y = norm(torch.randn(4, 2, 3), torch.tensor([4, 2]))
-    assert y.isfinite().all() and torch.equal(norm.running_mean[2:], torch.zeros(2, 3))
-    assert not torch.equal(norm.running_mean[:2], torch.zeros(2, 3))
+    assert y.isfinite().all() and torch.equal(norm.batch_norm.running_mean[2:], torch.zeros(2, 3))
+    assert not torch.equal(norm.batch_norm.running_mean[:2], torch.zeros(2, 3))
 
 
 def test_a_sequence_longer_than_max_steps_is_refused():
@@ -196,11 +197,11 @@ def test_wrong_options_are_refused():
 
 def test_step_norm_without_momentum_is_the_mean_of_the_steps_that_were_there():
     norm = StepBatchNorm(3, max_steps=4)
-    norm.momentum = None
+    norm.batch_norm.momentum = None
     for lengths in ([2, 2], [4, 4]):
         norm(torch.full((4, 2, 3), 5.0), torch.tensor(lengths))
-    assert torch.equal(norm.running_mean, torch.full((4, 3), 5.0)) and not norm.running_var.any()
-    assert norm.num_batches_tracked.tolist() == [2, 2, 1, 1]
+    assert torch.equal(norm.batch_norm.running_mean, torch.full((4, 3), 5.0)) and not norm.batch_norm.running_var.any()
+    assert norm.batch_norm.num_batches_tracked.tolist() == [2, 2, 1, 1]
 
 
 @pytest.mark.parametrize("norm", [SequenceBatchNorm(3), StepBatchNorm(3, max_steps=4)], ids=lambda n: type(n).__name__)
@@ -210,7 +211,7 @@ def test_norms_refuse_lengths_of_other_rows_and_do_not_see_nan_in_padding(norm):
         norm(x, torch.tensor([3]))
     x[2:, 1] = float("nan")
     norm.eval()(x, torch.tensor([4, 2])).sum().backward()
-    assert norm.weight.grad.isfinite().all()
+    assert norm.batch_norm.weight.grad.isfinite().all()
 
 
 def test_networks_without_layers_are_refused():

@@ -270,7 +270,7 @@ def test_activity_is_counted_and_drawn_to_a_target(with_lengths):
     network = PlainNetwork(3, 20, 2, recurrence=EGRURecurrence, pseudo_derivative_support=4.0, norm=None)
     x, lengths = torch.randn(15, 4, 3), torch.tensor([15, 3, 9, 0]) if with_lengths else None
     with record_activity(network) as activities:
-        network(x, lengths)
+        network(x, lengths=lengths)
     first = network.layers[0]
     recurrence = first.block.recurrence
     y, (h, o, _), _ = recurrence(first.projection(x * (o_mask(15, lengths) if with_lengths else 1)), lengths=lengths)

@@ -246,7 +246,7 @@ def test_weights_that_do_not_fit_are_refused(weights, message):
 @pytest.mark.parametrize("name", GATES)
 def test_networks_of_them(kind, name):
     network = kind(3, 6, 2, recurrence=RECURRENCES[name], learned_h0=True, dropout=0.1)
-    y = network(torch.randn(9, 4, 3), torch.tensor([9, 3, 1, 5]))
+    y, _ = network(torch.randn(9, 4, 3), lengths=torch.tensor([9, 3, 1, 5]))
     assert y.shape == (9, 4, network.output_size) and not y[3:, 1].any()
     y.square().sum().backward()
     assert all(p.grad.isfinite().all() for p in network.parameters())

@@ -157,5 +157,5 @@ def test_networks_of_it(kind):
     network = kind(3, 6, 2, recurrence=IRevRNNRecurrence, rev_len=2, stable=True, bound=1.1, dropout=0.1)
     recurrences = [m for m in network.modules() if isinstance(m, IRevRNNRecurrence)]
     assert [r.long_memory for r in recurrences] == [False] * (len(recurrences) - 1) + [True]
-    network(torch.randn(9, 4, 3), torch.tensor([9, 3, 1, 5])).square().sum().backward()
+    network(torch.randn(9, 4, 3), lengths=torch.tensor([9, 3, 1, 5]))[0].square().sum().backward()
     assert all(p.grad.isfinite().all() and p.grad.any() for r in recurrences for p in r.parameters())

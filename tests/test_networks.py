@@ -39,7 +39,7 @@ def test_every_recurrence_in_every_network(model, network):
     assert {type(m) for m in found} == {CLASSES[model]}
     if model == "irevrnn":
         assert all(m.rev_len == 2 and m.stable for m in found)
-    y = body(torch.randn(9, 5, 3))
+    y, _ = body(torch.randn(9, 5, 3))
     assert y.shape == (9, 5, body.output_size)
     y.square().mean().backward()
     assert all(p.grad.isfinite().all() for p in body.parameters())

@@ -28,13 +28,16 @@ OPTIONS = {
 }
 
 
-def plainly(branches, x1, x2, lengths):
+def plainly(branches, x1, x2, initial, steps):
     """The same by autograd, which keeps everything."""
     dtype = x1.dtype
     x1, x2 = (x.to(torch.promote_types(dtype, torch.float32)) for x in (x1, x2))
-    for branch in branches:
-        x1, x2 = x2, x1 + branch(x2.to(dtype), lengths)
-    return x1.to(dtype), x2.to(dtype)
+    states = []
+    for branch, state in zip(branches, initial, strict=True):
+        added, state = branch(x2.to(dtype), state, **steps)
+        x1, x2 = x2, x1 + added
+        states.append(state)
+    return x1.to(dtype), x2.to(dtype), tuple(states)
 
 
 def train_once(network, x, lengths, autocast=False):
@@ -42,7 +45,7 @@ def train_once(network, x, lengths, autocast=False):
     x = x.clone().requires_grad_()
     torch.manual_seed(1)
     with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
-        y = network(x, lengths)
+        y, _ = network(x, lengths=lengths)
     random = torch.rand(3)  # what a program draws after the forward pass is not disturbed by backward
     y.float().square().sum().backward()
     return [y.detach(), random, torch.rand(3), x.grad, *(p.grad for p in network.parameters()), *network.buffers()]
@@ -83,7 +86,7 @@ def test_memory_is_flat_in_depth():
 def test_frozen_parameters_get_no_gradient_and_the_others_theirs():
     network = ReversibleNetwork(3, 6, 2)
     frozen = network.branches[1].projection.weight.requires_grad_(False)
-    network(torch.randn(9, 4, 3)).sum().backward()
+    network(torch.randn(9, 4, 3))[0].sum().backward()
     assert frozen.grad is None
     assert all(p.grad is not None for p in network.parameters() if p is not frozen)
 
@@ -91,9 +94,9 @@ def test_frozen_parameters_get_no_gradient_and_the_others_theirs():
 def test_evaluation_keeps_nothing_and_a_second_derivative_is_refused():
     network = ReversibleNetwork(3, 6, 2)
     with torch.no_grad():
-        assert not network(torch.randn(9, 4, 3)).requires_grad
+        assert not network(torch.randn(9, 4, 3))[0].requires_grad
     x = torch.randn(9, 4, 3, requires_grad=True)
-    (grad,) = torch.autograd.grad(network(x).square().sum(), x, create_graph=True)
+    (grad,) = torch.autograd.grad(network(x)[0].square().sum(), x, create_graph=True)
     with pytest.raises(RuntimeError):
         grad.sum().backward()
 
@@ -127,14 +130,14 @@ def test_backward_sees_what_forward_saw(change, monkeypatch):
         weights = {n: p.detach() + 0.1 for n, p in network.named_parameters()}
         weights = {n: p.requires_grad_() for n, p in weights.items()}
         if change == "weights elsewhere":
-            y = torch.func.functional_call(network, weights, (x,))
+            y, _ = torch.func.functional_call(network, weights, (x,))
             found.append(torch.autograd.grad(y.square().sum(), list(weights.values())))
             continue
-        y = network(x, torch.tensor([9, 4]))  # steps of one row are normalised by running statistics
+        y, _ = network(x, lengths=torch.tensor([9, 4]))  # steps of one row are normalised by running statistics
         if change == "eval":
             network.eval()
         else:
-            network(other, torch.tensor([9, 9]))
+            network(other, lengths=torch.tensor([9, 9]))
         found.append(gradients_of(network, y))
         assert network.training == (change != "eval")
     for a, e in zip(*found, strict=True):
@@ -143,7 +146,7 @@ def test_backward_sees_what_forward_saw(change, monkeypatch):
 
 def test_weights_that_changed_before_backward_are_an_error():
     network = ReversibleNetwork(3, 6, 2)
-    y = network(torch.randn(9, 4, 3))
+    y, _ = network(torch.randn(9, 4, 3))
     with torch.no_grad():
         network.branches[0].projection.weight.add_(1)
     with pytest.raises(RuntimeError, match="modified by an inplace operation"):
@@ -152,10 +155,10 @@ def test_weights_that_changed_before_backward_are_an_error():
 
 def test_whole_network_in_16_bits_and_on_meta():
     network = ReversibleNetwork(3, 6, 2).bfloat16()
-    y = network(torch.randn(9, 4, 3).bfloat16())
+    y, _ = network(torch.randn(9, 4, 3).bfloat16())
     y.float().square().sum().backward()
     assert y.dtype == torch.bfloat16 and all(p.grad.dtype == torch.bfloat16 for p in network.parameters())
-    assert network.to("meta")(torch.randn(9, 4, 3, device="meta").bfloat16()).shape == (9, 4, 12)
+    assert network.to("meta")(torch.randn(9, 4, 3, device="meta").bfloat16())[0].shape == (9, 4, 12)
 
 
 @pytest.mark.parametrize("name", ["mingru", "minlstm"])
@@ -164,7 +167,7 @@ def test_first_memories_of_gates_are_in_the_norm(kind, name):
     recurrence = {"mingru": MinGRURecurrence, "minlstm": MinLSTMRecurrence}[name]
     network = kind(3, 2000, 2, recurrence=recurrence, norm_first=True, forget_bias=4.0)
     norms = [m.norm for m in network.modules() if isinstance(m, RecurrentBlock)]
-    assert all((norm.bias[:2000] == (-4 if name == "mingru" else 4)).all() for norm in norms)
+    assert all((norm.batch_norm.bias[:2000] == (-4 if name == "mingru" else 4)).all() for norm in norms)
 
 
 def test_a_branch_of_any_modules():
@@ -176,18 +179,18 @@ def test_a_branch_of_any_modules():
             self.linear, self.norm = nn.Linear(4, 4), nn.BatchNorm1d(4)
             self.register_buffer("calls", torch.zeros(()))
 
-        def forward(self, x, lengths):
+        def forward(self, x, state):
             self.calls += 1
-            return self.norm(self.linear(x) + torch.randn_like(x))
+            return self.norm(self.linear(x) + torch.randn_like(x)), state
 
     branches = nn.ModuleList(Noisy() for _ in range(4)).double()
     x = torch.randn(2, 10, 4, dtype=torch.float64, requires_grad=True)
     torch.manual_seed(3)
-    a = reversible.couple(branches, *x, None)
+    a = reversible.couple(branches, *x, [None] * 4, {})
     grads = torch.autograd.grad(a[0].sin().sum() + a[1].cos().sum(), [x, *branches.parameters()])
     assert [branch.calls.item() for branch in branches] == [1, 1, 1, 1]
     torch.manual_seed(3)
-    b = plainly(branches, *x, None)
+    b = plainly(branches, *x, [None] * 4, {})
     expected = torch.autograd.grad(b[0].sin().sum() + b[1].cos().sum(), [x, *branches.parameters()])
-    for one, other in zip([*a, *grads], [*b, *expected], strict=True):
+    for one, other in zip([*a[:2], *grads], [*b[:2], *expected], strict=True):
         torch.testing.assert_close(one, other, rtol=1e-9, atol=1e-11)

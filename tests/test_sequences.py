@@ -57,13 +57,15 @@ def test_each_row_is_the_sequence_alone(recurrence):
     inputs = recurrence.make_inputs(9, 3, 20, torch.float32)
     lengths = torch.tensor([9, 4, 6])
     y, *last = recurrence.function(*inputs, lengths=lengths, reverse=True)
+    # torch's matrix products, of which the dense form is made, round by the number of rows
+    equal = torch.allclose if recurrence.form == "dense" else torch.equal
     parameters, states = inputs[: -recurrence.states], inputs[-recurrence.states :]
     for row, n in enumerate(lengths.tolist()):
         alone = [t[:n, row : row + 1].flip(0) if t.dim() == 3 else t for t in parameters]
         alone += [state[row : row + 1] for state in states]
         y_row, *last_row = recurrence.function(*alone)
-        assert torch.equal(y[:n, row : row + 1], y_row.flip(0))
-        assert all(torch.equal(a[row : row + 1], b) for a, b in zip(last, last_row, strict=True))
+        assert equal(y[:n, row : row + 1], y_row.flip(0))
+        assert all(equal(a[row : row + 1], b) for a, b in zip(last, last_row, strict=True))
 
 
 @pytest.mark.parametrize("recurrence", RECURRENCES, ids=str)

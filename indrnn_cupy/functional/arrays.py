@@ -51,5 +51,7 @@ def to_tensor(array: Any) -> Any:
 
 
 def each(convert: Callable[[Tensor], Any], outputs: Any) -> Any:
-    """A tuple of tensors and tuples with every tensor converted."""
-    return convert(outputs) if isinstance(outputs, Tensor) else tuple(each(convert, o) for o in outputs)
+    """A tuple of tensors, tuples and None with every tensor converted."""
+    if outputs is None or isinstance(outputs, Tensor):
+        return None if outputs is None else convert(outputs)
+    return tuple(each(convert, o) for o in outputs)

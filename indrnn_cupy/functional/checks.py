@@ -12,6 +12,11 @@ from .. import reference
 from ..ops.sequence import TYPES
 from ..runtime import CompilerMissingError, missing, overlay
 
+NARROWER = {
+    dtype: [other for other in TYPES if torch.promote_types(other, real) == real]
+    for dtype, (_, _, real) in TYPES.items()
+}
+
 
 def run(
     kernel: Callable[..., Any],
@@ -36,9 +41,10 @@ def run(
 
 
 def flat(outputs: Any) -> Iterator[Tensor]:
-    """The tensors of a tuple of tensors and tuples."""
+    """The tensors of a tuple of tensors, tuples and None."""
     for output in outputs:
-        yield from (output,) if isinstance(output, Tensor) else flat(output)
+        if output is not None:
+            yield from (output,) if isinstance(output, Tensor) else flat(output)
 
 
 def check_activation(name: str, argument: str = "activation") -> None:
@@ -69,12 +75,21 @@ def check_sequence(name: str, x: Tensor, batch_first: bool) -> tuple[int, int]:
     return x.shape[0 if batch_first else 1], x.shape[2]
 
 
-def check_like(name: str, tensor: Tensor, shape: tuple[int, ...], x: Tensor) -> None:
+def check_state(name: str, state: Tensor | None, shape: tuple[int, ...], x: Tensor) -> None:
+    """As :func:`check_like`, and a state may be of a narrower type, as one is that comes out of autocast."""
+    if state is not None:
+        check_like(name, state, shape, x, NARROWER[x.dtype])
+
+
+def check_like(
+    name: str, tensor: Tensor, shape: tuple[int, ...], x: Tensor, dtypes: Sequence[torch.dtype] | None = None
+) -> None:
+    """Raises TypeError or ValueError unless this goes with x; by default in the type of x or of its arithmetic."""
     if not isinstance(tensor, Tensor):
         raise TypeError(f"{name} is a {type(tensor).__name__}, expected a torch.Tensor of shape {shape}")
     if tensor.shape != shape:
         raise ValueError(f"{name} has shape {tuple(tensor.shape)}, expected {shape} to go with x of {tuple(x.shape)}")
-    if tensor.dtype not in (x.dtype, TYPES[x.dtype][2]):
+    if tensor.dtype not in (dtypes or (x.dtype, TYPES[x.dtype][2])):
         raise TypeError(f"{name} is {tensor.dtype} but x is {x.dtype}; convert one of them")
     if tensor.device != x.device:
         raise ValueError(f"{name} is on {tensor.device} but x is on {x.device}; move one of them")
@@ -83,7 +98,7 @@ def check_like(name: str, tensor: Tensor, shape: tuple[int, ...], x: Tensor) -> 
 def check_lengths(lengths: Tensor, x: Tensor, batch_first: bool) -> Tensor:
     """The lengths as int64 on the device of x."""
     T, B = (x.shape[1], x.shape[0]) if batch_first else x.shape[:2]
-    lengths = torch.as_tensor(lengths)
+    lengths = as_integers(lengths)
     if lengths.shape != (B,):
         raise ValueError(f"lengths has shape {tuple(lengths.shape)}, expected {(B,)} to go with x of {tuple(x.shape)}")
     if lengths.dtype not in (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8):
@@ -93,6 +108,11 @@ def check_lengths(lengths: Tensor, x: Tensor, batch_first: bool) -> Tensor:
         if low < 0 or high > T:
             raise ValueError(f"lengths go from {low} to {high}, expected 0 to T = {T}")
     return lengths.to(x.device, torch.int64).contiguous()
+
+
+def as_integers(lengths: Any) -> Tensor:
+    """Lengths as a tensor: where they are or, of a list or a number, on the CPU, whatever the default device."""
+    return lengths if isinstance(lengths, Tensor) else torch.as_tensor(lengths, device="cpu")
 
 
 def check_resets(resets: Tensor, x: Tensor) -> None:

@@ -10,7 +10,7 @@ from ..ops.egru import egru as egru_op
 from ..ops.egru_forms import FORMS, RESET_MODES
 from ..ops.sequence import TYPES
 from .arrays import takes_arrays
-from .checks import check_like, check_sequence, check_steps, run
+from .checks import check_like, check_sequence, check_state, check_steps, run
 
 Three = tuple[Tensor, Tensor, Tensor]
 
@@ -86,8 +86,7 @@ def egru(
     check_like("recurrent_bias", recurrent_bias, (W,), x)
     check_like("threshold", threshold, (H,), x)
     for name, initial in (("event0", event0), ("cell0", cell0), ("trace0", trace0)):
-        if initial is not None:
-            check_like(name, initial, (B, H), x)
+        check_state(name, initial, (B, H), x)
     check_egru(reset_mode, zoneout, form)
     slope = []
     for name, number in (

@@ -5,7 +5,7 @@ from torch import Tensor
 from .. import reference
 from ..ops import gated
 from .arrays import takes_arrays
-from .checks import check_activation, check_like, check_sequence, check_steps, run
+from .checks import check_activation, check_like, check_sequence, check_state, check_steps, run
 
 
 @takes_arrays
@@ -66,7 +66,7 @@ def minlstm(
         f_t = \mathrm{sigmoid}(p_t),\quad i_t = \mathrm{sigmoid}(q_t),\quad
         h_t = \frac{f_t}{f_t + i_t} \odot h_{t-1} + \frac{i_t}{f_t + i_t} \odot \phi(c_t)
 
-    The quotients are right for gates of any size and sign.
+    The quotients are right for gates of any size and sign; where both gates are -inf, both shares are 1/2.
 
     Args:
         x: p, q and c side by side, `(T, B, 3 H)`.
@@ -132,7 +132,6 @@ def _joined(
 
 
 def _check_state(h0: Tensor | None, B: int, H: int, x: Tensor, chunk: int | None) -> None:
-    if h0 is not None:
-        check_like("h0", h0, (B, H), x)
+    check_state("h0", h0, (B, H), x)
     if chunk is not None and chunk < 0:
         raise ValueError(f"chunk is {chunk}, expected the steps of a chunk, 0, or None")

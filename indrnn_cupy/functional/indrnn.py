@@ -5,7 +5,7 @@ from torch import Tensor
 from .. import reference
 from ..ops.indrnn import indrnn as indrnn_op
 from .arrays import takes_arrays
-from .checks import check_activation, check_like, check_sequence, check_steps, run
+from .checks import check_activation, check_like, check_sequence, check_state, check_steps, run
 
 
 @takes_arrays
@@ -30,7 +30,8 @@ def indrnn(
         x: input, `(T, B, H)`, or `(B, T, H)` with `batch_first`; float32, float64, float16 or bfloat16. The state is
             float32 for 16-bit types. Any strides; no copy is made as long as the hidden units lie side by side.
         weight: recurrent weight u, `(H,)`, in the type of `x`, or float32 beside a 16-bit `x`.
-        h0: initial state, `(B, H)`; zeros if not given. Its type is as for `weight`; it is read in that of `x`.
+        h0: initial state, `(B, H)`; zeros if not given. Its type may be narrower than that of `x`, in which it is read;
+            beside a 16-bit `x` it may be float32.
         activation: sigma, one of "relu", "tanh", "sigmoid", "hardtanh", "identity".
         lengths: number of steps of each row, `(B,)`, integers from 0 to T; others are refused, on a GPU clamped. Past
             its length a row's state stays as it is, its outputs are 0, and nothing there reaches a gradient.
@@ -56,8 +57,7 @@ def indrnn(
     check_activation(activation)
     B, H = check_sequence("x", x, batch_first)
     check_like("weight", weight, (H,), x)
-    if h0 is not None:
-        check_like("h0", h0, (B, H), x)
+    check_state("h0", h0, (B, H), x)
     steps = check_steps(x, lengths, resets, reverse, batch_first)
     y, h_n = run(indrnn_op, reference.indrnn, (x, weight, h0), steps, batch_first, {"activation": activation})
     return y, h_n

@@ -1,11 +1,14 @@
 """IRevRNN as a function."""
 
+from functools import reduce
+
+import torch
 from torch import Tensor
 
 from .. import reference
 from ..ops.irevrnn import irevrnn as irevrnn_op
 from .arrays import takes_arrays
-from .checks import check_activation, check_like, check_sequence, check_steps, run
+from .checks import check_activation, check_like, check_sequence, check_state, check_steps, run
 
 MOST_SUB_STEPS = 8  # what a GPU's registers hold
 
@@ -47,7 +50,7 @@ def irevrnn(
         inner_activation: phi, one of the same.
         memory: what is kept for backward beside y: "recompute", the c of one step in `every`, from which backward works
             out the others; or "store", every c.
-        every: if not given, the first power of two above twice the root of T.
+        every: if not given, about twice the root of T.
         lengths, resets, reverse, batch_first: as in :func:`indrnn`.
 
     Returns:
@@ -69,8 +72,7 @@ def irevrnn(
     for name, tensor in (("hidden_weights", hidden_weights), ("cell_weights", cell_weights)):
         check_like(name, tensor, (R, H), x)
     for name, state in (("h0", h0), ("c0", c0)):
-        if state is not None:
-            check_like(name, state, (B, H), x)
+        check_state(name, state, (B, H), x)
     steps = check_steps(x, lengths, resets, reverse, batch_first)
     inputs = (x, weight, hidden_weights, cell_weights, h0, c0)
     choices = {"activation": activation, "inner_activation": inner_activation}
@@ -86,12 +88,12 @@ def check_sub_steps(name: str, R: int) -> None:
 
 
 def kept_every(memory: str, every: int | None, T: int) -> int:
-    """The steps from one c that is kept to the next; chosen is the first power of two above twice the root of T."""
+    """The steps from one c that is kept to the next. Chosen is about twice the root of T, for a T that is symbolic too:
+    the least of its tangents, T / a + a."""
     if memory not in ("recompute", "store"):
         raise ValueError(f"memory is {memory!r}, expected 'recompute' or 'store'")
     if every is not None and (memory != "recompute" or every < 1):
         raise ValueError(f"every is {every}, expected a positive number, with memory='recompute'")
-    step = every or (1 if memory == "store" else 2)
-    while every is None and memory == "recompute" and step * step < 4 * T:
-        step *= 2
-    return step
+    if memory == "store":
+        return 1
+    return every or reduce(torch.sym_min, (T // a + a for a in (2, 8, 32, 128, 512)))

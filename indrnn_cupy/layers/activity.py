@@ -7,8 +7,9 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from ..functional.checks import as_integers
 from .egru_recurrence import EGRURecurrence
-from .norm import valid_steps
+from .padding import valid_steps
 
 SHARES = ("activity", "support", "effective_operations")
 
@@ -44,7 +45,7 @@ def record_activity(network: nn.Module) -> Iterator[list[Activity]]:
     def record(module: EGRURecurrence, _: Any, keywords: dict[str, Any], outputs: tuple[Any, ...]) -> None:
         y, (h, o, _), _ = outputs
         lengths, H = keywords.get("lengths"), module.hidden_size
-        lengths = None if lengths is None else torch.as_tensor(lengths, device=y.device)
+        lengths = None if lengths is None else as_integers(lengths).to(y.device)
         count = max(1, y.numel()) if lengths is None else lengths.sum().clamp(min=1) * H
         events = o.sum(dtype=torch.float32) / count
         with torch.no_grad():

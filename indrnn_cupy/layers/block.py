@@ -5,9 +5,12 @@ from typing import Any, Literal
 from torch import Tensor, nn
 
 from .bounds import of_last_layer
+from .dropout import SequenceDropout
 from .indrnn import IndRNNRecurrence
-from .norm import SequenceBatchNorm, SequenceDropout, StepBatchNorm, with_differences, zero_padding
+from .norm import SequenceBatchNorm, StepBatchNorm
+from .padding import last_step, with_differences, zero_padding
 from .recurrence import Recurrence
+from .sequence import State
 
 
 def projection(input_size: int, output_size: int) -> nn.Linear:
@@ -32,8 +35,10 @@ class RecurrentBlock(nn.Module):
         max_steps: of :class:`StepBatchNorm`.
         options: of the recurrence.
 
-    Shape: `forward(x, lengths=None)` with x `(T, B, gates * H)`, `gates` being the recurrence's, and lengths `(B,)` to
-    `(T, B, H)`. Past a row's length outputs are 0 and nothing reaches a norm's statistics.
+    Shape: `forward(x, state=None, *, lengths=None, resets=None)` with x `(T, B, gates * H)`, `gates` being the
+    recurrence's, gives `(y, state)`, y `(T, B, H)`; state, lengths and resets are those of the recurrence. Past a row's
+    length outputs are 0 and nothing reaches a norm's statistics. A block with norm="step" takes no state, as its
+    statistics are counted from the first step of a sequence.
     """
 
     def __init__(
@@ -68,22 +73,39 @@ class RecurrentBlock(nn.Module):
             self.norm = nn.LayerNorm(width)
         self.norm_first = norm_first and self.norm is not None
         if norm_first and self.norm is not None:
-            self.recurrence.initialize_(self.norm)
+            self.recurrence.initialize_(getattr(self.norm, "batch_norm", self.norm))
         self.dropout = SequenceDropout(dropout)
 
     def _normalize(self, x: Tensor, lengths: Tensor | None) -> Tensor:
+        if isinstance(self.norm, SequenceBatchNorm):
+            return self.norm(x, lengths)
         if self.norm is None:
             return x
-        if not isinstance(self.norm, nn.LayerNorm):
-            return self.norm(x, lengths)
+        if self.norm_first:  # the recurrence does not read what layer norm makes of padding
+            return self.norm(zero_padding(x, lengths))
         return zero_padding(self.norm(x), lengths)
 
-    def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
+    def forward(
+        self, x: Tensor, state: State | None = None, *, lengths: Tensor | None = None, resets: Tensor | None = None
+    ) -> tuple[Tensor, State]:
+        if state is not None and isinstance(self.norm, StepBatchNorm):
+            raise ValueError("norm='step' has statistics for each step from the first on; it cannot go on from a state")
         if self.norm_first:
-            y, *_ = self.recurrence(self._normalize(x, lengths), lengths=lengths)
-        else:
-            y = self._normalize(self.recurrence(x, lengths=lengths)[0], lengths)
-        return self.dropout(y)
+            x = self._normalize(x, lengths)
+        y, *_, state = self.recurrence(x, state, lengths=lengths, resets=resets)
+        return self.dropout(y if self.norm_first else self._normalize(y, lengths)), state
+
+
+def split(state: State | None, parts: int) -> tuple[Any, ...]:
+    """The parts of a state, each None where there is no state."""
+    if state is None:
+        return (None,) * parts
+    if not isinstance(state, tuple | list) or len(state) != parts:
+        what = f"{type(state).__name__}" + (f" of {len(state)}" if isinstance(state, tuple | list) else "")
+        raise TypeError(
+            f"the state is a {what}, expected a tuple of {parts} as the network returned it; give lengths by name"
+        )
+    return tuple(state)
 
 
 def refuse_memory(options: dict[str, Any]) -> None:
@@ -105,7 +127,10 @@ def width_before(hidden_size: int, options: dict[str, Any]) -> int:
 
 
 class ProjectedBlock(nn.Module):
-    """projection -> block: `(T, B, input_size)` to `(T, B, hidden_size)`, or twice it with `differences`."""
+    """projection -> block: `(T, B, input_size)` to `(T, B, hidden_size)`, or twice it with `differences`.
+
+    Called as the block. With `differences` the state is a pair: the block's, and its last output.
+    """
 
     def __init__(
         self, input_size: int, hidden_size: int, *arguments: Any, differences: bool = False, **options: Any
@@ -117,6 +142,12 @@ class ProjectedBlock(nn.Module):
         if not self.block.norm_first:
             self.block.recurrence.initialize_(self.projection)
 
-    def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
-        y = self.block(self.projection(x), lengths)
-        return with_differences(y, lengths) if self.differences else y
+    def forward(
+        self, x: Tensor, state: State | None = None, *, lengths: Tensor | None = None, resets: Tensor | None = None
+    ) -> tuple[Tensor, State]:
+        if not self.differences:
+            return self.block(self.projection(x), state, lengths=lengths, resets=resets)
+        state, before = split(state, 2)
+        y, state = self.block(self.projection(x), state, lengths=lengths, resets=resets)
+        last = last_step(y, lengths, initial=before)
+        return with_differences(y, lengths, before=before, resets=resets), (state, last)

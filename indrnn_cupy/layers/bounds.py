@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from .recurrence import Recurrence
+from .recurrence import Recurrence, assign_, bring_within_
 
 
 def above_one(bound: float | None) -> bool:
@@ -46,17 +46,17 @@ class BoundedRecurrence(Recurrence):
 
     def reset_parameters(self) -> None:
         bound = 1.0 if self.bound is None else self.bound
-        nn.init.uniform_(self.weight, 1 / bound if self.long_memory else 0.0, bound)
+        value = torch.empty_like(self.weight, requires_grad=False)
+        assign_(self, "weight", nn.init.uniform_(value, 1 / bound if self.long_memory else 0.0, bound))
 
     def clamped_weight(self) -> Tensor:
         """u as it is computed with."""
         return self.weight.clamp(-self.bound, self.bound) if self.clamp and self.bound is not None else self.weight
 
-    @torch.no_grad()
     def clamp_(self) -> None:
         """Brings u back into [-bound, bound]."""
         if self.bound is not None:
-            self.weight.clamp_(-self.bound, self.bound)
+            bring_within_(self, "weight", -self.bound, self.bound)
 
     def extra_repr(self) -> str:
         return f"{super().extra_repr()}, bound={self.bound}"
@@ -68,8 +68,11 @@ def recurrences(network: nn.Module) -> Iterator[BoundedRecurrence]:
 
 
 def clamp_recurrent_(network: nn.Module) -> None:
-    """Brings every recurrent weight back into [-bound, bound], and thresholds into [0, 1]: the projection, after a step
-    of the optimizer."""
+    """Brings every recurrent weight back into [-bound, bound], and thresholds into [0, 1], after an optimizer's step.
+
+    A parametrized weight is set through the right inverse of its parametrization. Raises RuntimeError if that does not
+    exist or does not bring the weight back; `clamp=True` of the recurrence works with any parametrization.
+    """
     for module in network.modules():
         if isinstance(module, Recurrence):
             module.clamp_()
@@ -78,7 +81,7 @@ def clamp_recurrent_(network: nn.Module) -> None:
 def recurrent_penalty(network: nn.Module) -> Tensor:
     r"""How far recurrent weights are beyond their bounds, to be added to a loss: :math:`\|\max(0, |u| - bound)\|_2`."""
     excess = [(r.weight.abs() - r.bound).relu() for r in recurrences(network) if r.bound is not None]
-    return torch.linalg.vector_norm(torch.cat(excess)) if excess else torch.zeros(())
+    return torch.linalg.vector_norm(torch.cat(excess)) if excess else torch.zeros((), device="cpu")
 
 
 @torch.no_grad()
@@ -87,6 +90,8 @@ def spread_memory_(u: Tensor, longest: float) -> None:
 
     Few steps of training suffice then: of weights from U(0, 1), 3 % remember longer than 33 steps.
     """
+    if not u.is_leaf:
+        raise ValueError("u is computed from other tensors, as a parametrized weight is; spread memories before that")
     nn.init.uniform_(u, 0, math.log(longest))
     u.copy_(torch.exp(-torch.exp(-u)))
 

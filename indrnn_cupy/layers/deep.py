@@ -6,23 +6,27 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from .block import ProjectedBlock, RecurrentBlock, projection, refuse_memory, width_before
-from .norm import with_differences, zero_padding
+from .block import ProjectedBlock, RecurrentBlock, projection, refuse_memory, split, width_before
+from .padding import last_step, with_differences
+from .sequence import SequenceModule, State
 
 
-class _Layers(nn.Module):
-    """Layers one after the other, each called with the sequence and the lengths."""
+class _Layers(SequenceModule):
+    """Layers one after the other, each called as `(x, state, lengths=, resets=)`."""
 
-    def __init__(self, layers: Iterable[nn.Module], output_size: int) -> None:
+    def __init__(self, input_size: int, layers: Iterable[nn.Module], output_size: int) -> None:
         super().__init__()
+        self.input_size, self.output_size = input_size, output_size
         self.layers = nn.ModuleList(layers)
-        self.output_size = output_size
 
-    def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
-        x = zero_padding(x, lengths)
-        for layer in self.layers:
-            x = layer(x, lengths)
-        return x
+    def _run(
+        self, x: Tensor, state: State | None, lengths: Tensor | None, resets: Tensor | None
+    ) -> tuple[Tensor, State]:
+        states = []
+        for layer, initial in zip(self.layers, split(state, len(self.layers)), strict=True):
+            x, last = layer(x, initial, lengths=lengths, resets=resets)
+            states.append(last)
+        return x, tuple(states)
 
 
 class PlainNetwork(_Layers):
@@ -34,7 +38,11 @@ class PlainNetwork(_Layers):
         options: `recurrence`, the class of a recurrence alone, :class:`IndRNNRecurrence` if not given; its options
             (`activation`, `bound`, `clamp`, ...); and `norm`, `norm_first` and `max_steps` of :class:`RecurrentBlock`.
 
-    Shape: `forward(x, lengths=None)` with x `(T, B, input_size)` and lengths `(B,)` to `(T, B, output_size)`.
+    Shape: `forward(x, state=None, *, lengths=None, resets=None)` with x `(T, B, input_size)`, or `(T, input_size)`
+    without a batch, or a `PackedSequence`, gives `(output, state)`: the output `output_size` wide, in the form of x,
+    and a tuple with the state of each layer, from which a run goes on. :func:`last_step` gives the last valid step of
+    the output. `lengths` and `resets` are those of :func:`indrnn_cupy.functional.indrnn`. `step(x_t, state)` gives
+    `(y_t, state)`, one step of a stream.
 
     Reference: Li et al., CVPR 2018, arXiv 1803.04831; for the three networks here, Li et al., "Deep Independently
     Recurrent Neural Network", arXiv 1910.06251.
@@ -50,10 +58,10 @@ class PlainNetwork(_Layers):
             ProjectedBlock(size, hidden_size, dropout, number == num_layers, **options)
             for number, size in enumerate(sizes, 1)
         )
-        super().__init__(layers, hidden_size)
+        super().__init__(input_size, layers, hidden_size)
 
 
-class ResidualNetwork(nn.Module):
+class ResidualNetwork(SequenceModule):
     """Pre-activation residual network: a projection, `num_blocks` times x + f(x), and a last recurrence.
 
     f is twice recurrence -> norm -> dropout -> projection, so that there are `2 * num_blocks + 1` recurrences.
@@ -66,7 +74,7 @@ class ResidualNetwork(nn.Module):
         super().__init__()
         if num_blocks < 1:
             raise ValueError(f"num_blocks is {num_blocks}, expected at least 1")
-        self.output_size = hidden_size
+        self.input_size, self.output_size = input_size, hidden_size
         refuse_memory(options)
         width = width_before(hidden_size, options)
         self.first = projection(input_size, width)
@@ -74,13 +82,20 @@ class ResidualNetwork(nn.Module):
         self.projections = nn.ModuleList(projection(hidden_size, width) for _ in self.blocks)
         self.last = RecurrentBlock(hidden_size, dropout, last=True, **options)
 
-    def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
-        x = self.first(zero_padding(x, lengths))
-        layers = list(zip(self.blocks, self.projections, strict=True))
-        for (block1, project1), (block2, project2) in zip(layers[::2], layers[1::2], strict=True):
-            y = project1(block1(x, lengths))
-            x = x + project2(block2(y, lengths))
-        return self.last(x, lengths)
+    def _run(
+        self, x: Tensor, state: State | None, lengths: Tensor | None, resets: Tensor | None
+    ) -> tuple[Tensor, State]:
+        x = branch = self.first(x)
+        *initial, last = split(state, len(self.blocks) + 1)
+        states, steps = [], {"lengths": lengths, "resets": resets}
+        for number, (block, project) in enumerate(zip(self.blocks, self.projections, strict=True)):
+            y, state = block(branch, initial[number], **steps)
+            branch = project(y)
+            if number % 2:
+                x = branch = x + branch
+            states.append(state)
+        y, state = self.last(x, last, **steps)
+        return y, (*states, state)
 
 
 class _DenseLayer(nn.Module):
@@ -93,8 +108,11 @@ class _DenseLayer(nn.Module):
         self.bottleneck = ProjectedBlock(input_size, 4 * growth_rate, bottleneck_dropout, **options)
         self.growth = ProjectedBlock(4 * growth_rate * wider, growth_rate, dropout, **options)
 
-    def forward(self, x: Tensor, lengths: Tensor | None) -> Tensor:
-        return torch.cat((x, self.growth(self.bottleneck(x, lengths), lengths)), -1)
+    def forward(self, x: Tensor, state: State | None, **steps: Tensor | None) -> tuple[Tensor, State]:
+        bottleneck, growth = split(state, 2)
+        y, bottleneck = self.bottleneck(x, bottleneck, **steps)
+        y, growth = self.growth(y, growth, **steps)
+        return torch.cat((x, y), -1), (bottleneck, growth)
 
 
 class DenseNetwork(_Layers):
@@ -112,8 +130,8 @@ class DenseNetwork(_Layers):
         first_width: of the first layer, in growth rates.
         dropout: after the first layer and each dense layer.
         bottleneck_dropout, transition_dropout: after bottlenecks and transitions.
-        differences: beside the input and the output of each recurrence comes its change since the step before, so that
-            every width is doubled.
+        differences: append to the input and to the output of each recurrence its change since the step before, which
+            doubles every width. The state then has the last input first.
         options, shape and reference: as of :class:`PlainNetwork`.
     """
 
@@ -140,8 +158,16 @@ class DenseNetwork(_Layers):
             last = number == len(block_config)
             layers.append(ProjectedBlock(width * wider, width // 2, transition_dropout, last, **options))
             width //= 2
-        super().__init__(layers, width * wider)
+        super().__init__(input_size, layers, width * wider)
         self.differences = differences
 
-    def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
-        return super().forward(with_differences(x, lengths) if self.differences else x, lengths)
+    def _run(
+        self, x: Tensor, state: State | None, lengths: Tensor | None, resets: Tensor | None
+    ) -> tuple[Tensor, State]:
+        if not self.differences:
+            return super()._run(x, state, lengths, resets)
+        before, *layers = split(state, len(self.layers) + 1)
+        last = last_step(x, lengths, initial=before)
+        x = with_differences(x, lengths, before=before, resets=resets)
+        y, state = super()._run(x, None if before is None else tuple(layers), lengths, resets)
+        return y, (last, *state)

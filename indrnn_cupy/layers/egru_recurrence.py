@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from .. import functional as F
 from ..functional.egru import check_egru
 from .bounds import bias_of, check_memory, spread_bias_
-from .recurrence import Recurrence
+from .recurrence import Recurrence, bring_within_
 
 State = tuple[Tensor, Tensor, Tensor]  # event, cell, trace
 Sequences = tuple[Tensor, Tensor, Tensor]  # h, o, trace
@@ -98,9 +98,9 @@ class EGRURecurrence(Recurrence):
         nn.init.zeros_(self.recurrent_bias)
         for buffer, number in zip((self.dampening_factor, self.pseudo_derivative_support), self.slope, strict=True):
             buffer.fill_(number)
-        beta = torch.distributions.Beta(3 * self.thr_mean / (1 - self.thr_mean), 3.0)
+        a, b = torch.tensor([3 * self.thr_mean / (1 - self.thr_mean), 3.0], device="cpu")
         with torch.no_grad():
-            self.thr.copy_(beta.sample(self.thr.shape))
+            self.thr.copy_(torch.distributions.Beta(a, b).sample(self.thr.shape))
 
     @torch.no_grad()
     def initialize_(self, before: nn.Module) -> None:
@@ -113,10 +113,9 @@ class EGRURecurrence(Recurrence):
             spread_bias_(spread, self.longest_memory)
             keeping.add_(spread)
 
-    @torch.no_grad()
     def clamp_(self) -> None:
         """Brings thresholds back into [0, 1]."""
-        self.thr.clamp_(0, 1)
+        bring_within_(self, "thr", 0, 1)
 
     def forward(
         self,

@@ -1,33 +1,16 @@
 """Batch norm of sequences, over all steps at once or for each step, which knows where rows end."""
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
-from torch.nn.modules.batchnorm import _BatchNorm
+
+from .padding import valid_steps, zero_padding
+
+PARTS = ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")
 
 
-def valid_steps(x: Tensor, lengths: Tensor, batch_first: bool) -> Tensor:
-    """Marks the steps within each row's length: bool, (T, B), or (B, T) with `batch_first`, like the sequence x."""
-    if lengths.shape != x.shape[:1] if batch_first else lengths.shape != x.shape[1:2]:
-        raise ValueError(
-            f"lengths has shape {tuple(lengths.shape)}, expected one number for each row of {tuple(x.shape)}"
-        )
-    steps = torch.arange(x.shape[1 if batch_first else 0], device=x.device)
-    lengths = lengths.to(x.device)
-    return steps < lengths[:, None] if batch_first else steps[:, None] < lengths
-
-
-def zero_padding(x: Tensor, lengths: Tensor | None, batch_first: bool = False) -> Tensor:
-    """The sequence with zeros past each row's length."""
-    return x if lengths is None else x.masked_fill(~valid_steps(x, lengths, batch_first).unsqueeze(-1), 0)
-
-
-def with_differences(x: Tensor, lengths: Tensor | None = None) -> Tensor:
-    """Beside each unit of a sequence, how it changed since the step before: (T, B, H) to (T, B, 2H). The first is 0."""
-    return torch.cat((x, zero_padding(torch.diff(x, dim=0, prepend=x[:1]), lengths)), -1)
-
-
-class SequenceBatchNorm(nn.BatchNorm1d):
+class SequenceBatchNorm(nn.Module):
     r"""Batch norm with one mean and variance per unit, over every step of every row:
 
     .. math:: y_{tbj} = \gamma_j (x_{tbj} - \mu_j) / \sqrt{\sigma^2_j + \epsilon} + \beta_j
@@ -35,21 +18,86 @@ class SequenceBatchNorm(nn.BatchNorm1d):
     Args: those of `torch.nn.BatchNorm1d`, and
         batch_first: sequences are `(B, T, H)` instead of `(T, B, H)`.
 
-    Shape: x `(T, B, H)` to the same. With `lengths`, (B,), steps past a row's length count for nothing and come out 0.
+    Shape: x `(T, B, H)` to the same. With `lengths`, (B,), steps past a row's length count for nothing and come out 0;
+    fewer than two steps in all are normalised by the running statistics, which stay as they are.
+
+    Attributes:
+        batch_norm: the `torch.nn.BatchNorm1d` that holds the parameters and the running statistics. After
+            `torch.nn.SyncBatchNorm.convert_sync_batchnorm` the statistics are those of the batches of all processes,
+            on a CPU too.
     """
 
     def __init__(self, num_features: int, batch_first: bool = False, eps: float = 1e-5, momentum: float = 0.1) -> None:
-        super().__init__(num_features, eps, momentum)
+        super().__init__()
         self.batch_first = batch_first
+        self.batch_norm = nn.BatchNorm1d(num_features, eps, momentum)
+        self.register_load_state_dict_pre_hook(_from_one_module)
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
-        if lengths is None:
-            return super().forward(x.flatten(0, 1)).unflatten(0, x.shape[:2])
-        valid = valid_steps(x, lengths, self.batch_first)
-        return torch.zeros_like(x).masked_scatter(valid.unsqueeze(-1), super().forward(x[valid]))
+        if lengths is None and not is_synchronized(self.batch_norm):
+            return self.batch_norm(x.flatten(0, 1)).unflatten(0, x.shape[:2])
+        return self._normalize(x, lengths, (0, 1), self._running())
+
+    def _running(self) -> tuple[Any, ...]:
+        """The running mean and variance, and how many batches they are of."""
+        return self.batch_norm.running_mean, self.batch_norm.running_var, self.batch_norm.num_batches_tracked
+
+    def _normalize(self, x: Tensor, lengths: Tensor | None, over: tuple[int, ...], running: tuple[Any, ...]) -> Tensor:
+        """Normalises with the statistics over these dimensions or, in evaluation, with the running ones."""
+        mean, variance, _ = running
+        x = zero_padding(x, lengths, self.batch_first)
+        if self.training:
+            valid = None if lengths is None else valid_steps(x, lengths, self.batch_first).unsqueeze(-1)
+            mean, variance = self._measure(x.to(mean.dtype), valid, over, running)
+        for dim in over:
+            mean, variance = mean.unsqueeze(dim), variance.unsqueeze(dim)
+        scale = (variance + self.batch_norm.eps).rsqrt() * self.batch_norm.weight
+        y = torch.addcmul(self.batch_norm.bias, x - mean, scale).to(x.dtype)
+        return zero_padding(y, lengths, self.batch_first)
+
+    def _measure(
+        self, x: Tensor, valid: Tensor | None, over: tuple[int, ...], running: tuple[Any, ...]
+    ) -> tuple[Tensor, Tensor]:
+        """The mean and variance over some dimensions; the running statistics move towards them."""
+        running_mean, running_variance, tracked = running
+        share = torch.ones_like(x[..., :1]) if valid is None else valid.to(x.dtype)
+        count = self._whole(share.sum(over, keepdim=True))
+        share = share / count.clamp(min=1)
+        mean = self._whole((x * share).sum(over, keepdim=True))
+        variance = self._whole(((x - mean).square() * share).sum(over, keepdim=True))
+        count, mean, variance = (s.squeeze(over) for s in (count, mean, variance))
+        enough = count > 1
+        used = torch.where(enough, mean, running_mean), torch.where(enough, variance, running_variance)
+        with torch.no_grad():
+            tracked += enough.view_as(tracked).long()
+            momentum = self.batch_norm.momentum
+            pull = 1 / tracked.clamp(min=1).view_as(count).to(x.dtype) if momentum is None else momentum
+            pull = enough.to(x.dtype) * pull
+            running_mean.lerp_(mean, pull)
+            running_variance.lerp_(variance * count / (count - 1).clamp(min=1), pull)
+        return used
+
+    def _whole(self, sums: Tensor) -> Tensor:
+        """The sums over the batches of all processes, where batch norm is synchronised."""
+        return AllReduce.apply(sums, self.batch_norm.process_group) if is_synchronized(self.batch_norm) else sums
 
 
-class StepBatchNorm(_BatchNorm):
+class AllReduce(torch.autograd.Function):
+    """The sum of a tensor over processes, each of which has a share of the loss."""
+
+    @staticmethod
+    def forward(ctx, tensor, group):
+        ctx.group = group
+        tensor = tensor.clone(memory_format=torch.contiguous_format)
+        torch.distributed.all_reduce(tensor, group=group)
+        return tensor
+
+    @staticmethod
+    def backward(ctx, grad):
+        return AllReduce.apply(grad, ctx.group), None
+
+
+class StepBatchNorm(SequenceBatchNorm):
     r"""Batch norm with a mean and variance per step and unit, over the rows, and one scale and shift for all steps:
 
     .. math:: y_{tbj} = \gamma_j (x_{tbj} - \mu_{tj}) / \sqrt{\sigma^2_{tj} + \epsilon} + \beta_j
@@ -62,79 +110,40 @@ class StepBatchNorm(_BatchNorm):
     nothing and come out 0. In training every step needs two rows; one that has fewer is normalised by its running
     statistics and leaves them alone.
 
+    Attributes:
+        batch_norm: as of :class:`SequenceBatchNorm`, with running statistics of `(max_steps, H)`.
+
     Reference: Cooijmans et al., "Recurrent Batch Normalization", ICLR 2017, arXiv 1603.09025.
     """
-
-    running_mean: Tensor
-    running_var: Tensor
-    num_batches_tracked: Tensor
 
     def __init__(
         self, num_features: int, max_steps: int, batch_first: bool = False, eps: float = 1e-5, momentum: float = 0.1
     ) -> None:
-        super().__init__(num_features, eps, momentum)
-        self.max_steps, self.batch_first = max_steps, batch_first
-        self.running_mean = torch.zeros(max_steps, num_features)
-        self.running_var = torch.ones(max_steps, num_features)
-        self.num_batches_tracked = torch.zeros(max_steps, dtype=torch.long)
+        super().__init__(num_features, batch_first, eps, momentum)
+        self.max_steps = max_steps
+        self.batch_norm.running_mean = torch.zeros(max_steps, num_features)
+        self.batch_norm.running_var = torch.ones(max_steps, num_features)
+        self.batch_norm.num_batches_tracked = torch.zeros(max_steps, dtype=torch.long)
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
         rows = 0 if self.batch_first else 1
         steps = x.shape[1 - rows]
         if steps > self.max_steps:
             raise ValueError(f"x has {steps} steps, expected at most max_steps = {self.max_steps}")
-        mean, variance = self.running_mean[:steps], self.running_var[:steps]
-        x = zero_padding(x, lengths, self.batch_first)
-        if self.training:
-            valid = None if lengths is None else valid_steps(x, lengths, self.batch_first).unsqueeze(-1)
-            mean, variance = self._measure(x.to(mean.dtype), valid, rows, mean, variance)
-        mean, scale = mean.unsqueeze(rows), (variance + self.eps).rsqrt().unsqueeze(rows) * self.weight
-        return zero_padding(torch.addcmul(self.bias, x - mean, scale).to(x.dtype), lengths, self.batch_first)
-
-    def _measure(
-        self, x: Tensor, valid: Tensor | None, rows: int, running_mean: Tensor, running_variance: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """The mean and variance of each step, (T, H); the running statistics move towards them."""
-        share = torch.ones_like(x[..., :1]) if valid is None else valid.to(x.dtype)
-        count = share.sum(rows)
-        share = share / count.clamp(min=1).unsqueeze(rows)
-        mean = (x * share).sum(rows)
-        variance = ((x - mean.unsqueeze(rows)).square() * share).sum(rows)
-        enough = count > 1
-        used = torch.where(enough, mean, running_mean), torch.where(enough, variance, running_variance)
-        with torch.no_grad():
-            tracked = self.num_batches_tracked[: len(running_mean)]
-            tracked += enough.flatten().long()
-            pull = enough * (
-                1 / tracked.clamp(min=1).unsqueeze(1) if self.momentum is None else x.new_tensor(self.momentum)
-            )
-            running_mean.lerp_(mean, pull.to(x.dtype))
-            running_variance.lerp_(variance * count / (count - 1).clamp(min=1), pull.to(x.dtype))
-        return used
+        return self._normalize(x, lengths, (rows,), tuple(statistic[:steps] for statistic in self._running()))
 
 
-class SequenceDropout(nn.Module):
-    """Dropout with one mask for all steps of a sequence.
+def is_synchronized(batch_norm: nn.Module) -> bool:
+    """Whether the statistics of this module, in training, are those of several processes."""
+    if not isinstance(batch_norm, nn.SyncBatchNorm) or not batch_norm.training:
+        return False
+    if not (torch.distributed.is_available() and torch.distributed.is_initialized()):
+        return False
+    return torch.distributed.get_world_size(batch_norm.process_group) > 1
 
-    Args:
-        p: the probability of a unit of a row to be zero throughout; the others are multiplied by 1 / (1 - p).
-        batch_first: sequences are `(B, T, H)` instead of `(T, B, H)`.
 
-    Shape: x `(T, B, H)` to the same.
-
-    Reference: Gal and Ghahramani, NeurIPS 2016, arXiv 1512.05287.
-    """
-
-    def __init__(self, p: float = 0.5, batch_first: bool = False) -> None:
-        super().__init__()
-        if not 0 <= p < 1:
-            raise ValueError(f"p is {p}, expected a number from 0 to below 1")
-        self.p, self.time = p, 1 if batch_first else 0
-
-    def forward(self, x: Tensor) -> Tensor:
-        if not self.training or self.p == 0:
-            return x
-        return x * functional.dropout(torch.ones_like(x.select(self.time, 0)), self.p).unsqueeze(self.time)
-
-    def extra_repr(self) -> str:
-        return f"p={self.p}"
+def _from_one_module(module: nn.Module, state: dict[str, Any], prefix: str, *_: Any) -> None:
+    """Takes a checkpoint of before the parameters were in a module of their own."""
+    for name in PARTS:
+        if f"{prefix}{name}" in state:
+            state[f"{prefix}batch_norm.{name}"] = state.pop(f"{prefix}{name}")

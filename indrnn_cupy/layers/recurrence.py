@@ -2,7 +2,9 @@
 
 from typing import Any
 
+import torch
 from torch import Tensor, nn
+from torch.nn.utils import parametrize
 
 from ..functional.checks import check_activation
 
@@ -41,3 +43,41 @@ class Recurrence(nn.Module):
     def extra_repr(self) -> str:
         activation = f", activation={self.activation!r}" if hasattr(self, "activation") else ""
         return f"{self.hidden_size}{activation}, batch_first={self.batch_first}"
+
+
+@torch.no_grad()
+def assign_(module: nn.Module, name: str, value: Tensor) -> None:
+    """Gives a parameter new values, through the right inverse of its parametrization if it has one.
+
+    Raises RuntimeError where it is computed from other parameters that cannot be found from it.
+    """
+    if name in dict(module.named_parameters(recurse=False)):
+        getattr(module, name).copy_(value)
+        return
+    try:
+        if not parametrize.is_parametrized(module, name):
+            raise RuntimeError("it is computed by a hook, and not by torch.nn.utils.parametrize")
+        setattr(module, name, value)
+    except RuntimeError as error:
+        raise RuntimeError(f"{name} of {type(module).__name__} cannot be set: {error}") from None
+
+
+@torch.no_grad()
+def bring_within_(module: nn.Module, name: str, low: float, high: float) -> None:
+    """Brings a parameter into [low, high], through its parametrization if it has one, which may round it.
+
+    Raises RuntimeError if it stays outside.
+    """
+    value = getattr(module, name)
+    if name in dict(module.named_parameters(recurse=False)):
+        value.clamp_(low, high)
+    elif (value < low).any() or (value > high).any():
+        remedy = "; compute with the clamped weight instead (clamp=True), or take another parametrization"
+        try:
+            assign_(module, name, value.clamp(low, high))
+        except RuntimeError as error:
+            raise RuntimeError(f"{error}{remedy}") from None
+        value = getattr(module, name)
+        slack = 8 * torch.finfo(value.dtype).eps * max(abs(low), abs(high))
+        if (value < low - slack).any() or (value > high + slack).any():
+            raise RuntimeError(f"{name} of {type(module).__name__} stays outside [{low}, {high}]{remedy}")

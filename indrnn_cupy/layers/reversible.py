@@ -10,8 +10,10 @@ from torch.autograd.function import once_differentiable
 from torch.func import functional_call
 from torch.utils.checkpoint import get_device_states, set_device_states
 
-from .block import RecurrentBlock, projection, refuse_memory, width_before
-from .norm import zero_padding
+from ..functional.arrays import each
+from ..functional.checks import flat
+from .block import RecurrentBlock, projection, refuse_memory, split, width_before
+from .sequence import SequenceModule, State
 
 
 class Branch(nn.Module):
@@ -22,11 +24,12 @@ class Branch(nn.Module):
         self.block = RecurrentBlock(hidden_size, dropout, **options)
         self.projection = projection(hidden_size, width_before(hidden_size, options))
 
-    def forward(self, x: Tensor, lengths: Tensor | None) -> Tensor:
-        return self.projection(self.block(x, lengths))
+    def forward(self, x: Tensor, state: State | None, **steps: Tensor | None) -> tuple[Tensor, State]:
+        y, state = self.block(x, state, **steps)
+        return self.projection(y), state
 
 
-class ReversibleNetwork(nn.Module):
+class ReversibleNetwork(SequenceModule):
     """A projection into two halves, `num_blocks` reversible couplings, and a last recurrence over both.
 
     A coupling is :math:`y_1 = x_1 + F(x_2),\\ y_2 = x_2 + G(y_1)`, with F and G each recurrence -> norm -> dropout ->
@@ -54,56 +57,87 @@ class ReversibleNetwork(nn.Module):
         if num_blocks < 1:
             raise ValueError(f"num_blocks is {num_blocks}, expected at least 1")
         refuse_memory(options)
-        self.output_size = 2 * hidden_size
+        self.input_size, self.output_size = input_size, 2 * hidden_size
         self.first = projection(input_size, width_before(2 * hidden_size, options))
         self.branches = nn.ModuleList(Branch(hidden_size, dropout, **options) for _ in range(2 * num_blocks))
         self.last = RecurrentBlock(2 * hidden_size, dropout, last=True, **options)
 
-    def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
-        halves = self.first(zero_padding(x, lengths)).chunk(2, -1)
-        return self.last(torch.cat(couple(self.branches, *halves, lengths), -1), lengths)
+    def _run(
+        self, x: Tensor, state: State | None, lengths: Tensor | None, resets: Tensor | None
+    ) -> tuple[Tensor, State]:
+        *initial, last = split(state, len(self.branches) + 1)
+        steps = {"lengths": lengths, "resets": resets}
+        x1, x2 = self.first(x).chunk(2, -1)
+        x1, x2, states = couple(self.branches, x1, x2, initial, steps)
+        y, last = self.last(torch.cat((x1, x2), -1), last, **steps)
+        return y, (*states, last)
 
 
 @torch.compiler.disable(reason="its backward runs the layers again")
-def couple(branches: Sequence[nn.Module], x1: Tensor, x2: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor]:
-    """Adds each branch's output to one half and then the other."""
+def couple(
+    branches: Sequence[nn.Module], x1: Tensor, x2: Tensor, initial: Sequence[State | None], steps: dict[str, Any]
+) -> tuple[Tensor, Tensor, tuple[State, ...]]:
+    """Adds each branch's output to one half and then the other; gives both, and the states of the branches."""
     parameters = [p for branch in branches for p in branch.parameters()]
-    halves = Coupling.apply(branches, lengths, x1, x2, *parameters)
-    return halves[0].to(x1.dtype), halves[1].to(x1.dtype)
+    found: list[State] = []
+    x1_n, x2_n, *last = Coupling.apply(branches, steps, initial, found, x1, x2, *flat(initial), *parameters)
+    return x1_n.to(x1.dtype), x2_n.to(x2.dtype), filled(found, iter(last))
+
+
+def filled(structure: Any, tensors: Iterator[Tensor]) -> Any:
+    """These tensors in the order of :func:`flat`, in place of what a structure of tuples and None holds."""
+    if isinstance(structure, tuple | list):
+        return tuple(filled(part, tensors) for part in structure)
+    return None if structure is None else next(tensors)
 
 
 class Coupling(torch.autograd.Function):
-    """(x1, x2) to (x2, x1 + branch(x2)) for each branch. Keeps the last pair and the parameters for backward."""
+    """(x1, x2) to (x2, x1 + branch(x2)) for each branch. Keeps the last pair, the initial states and the parameters.
+
+    `found` is given the states of the branches, whose structure the caller does not know.
+    """
 
     @staticmethod
-    def forward(ctx, branches, lengths, x1, x2, *parameters):
-        ctx.branches, ctx.lengths, ctx.dtype, ctx.settings = branches, lengths, x1.dtype, []
+    def forward(ctx, branches, steps, initial, found, x1, x2, *tensors):
+        ctx.branches, ctx.steps, ctx.dtype, ctx.settings = branches, steps, x1.dtype, []
         x1, x2 = (x.to(torch.promote_types(x.dtype, torch.float32)) for x in (x1, x2))  # 16 bits cannot be subtracted
-        for branch in branches:
+        for branch, state in zip(branches, initial, strict=True):
             ctx.settings.append(Settings.of(branch, x1))
-            x1, x2 = x2, x1 + branch(x2.to(ctx.dtype), lengths)
-        ctx.save_for_backward(x1, x2, *parameters)
-        return x1, x2
+            added, state = branch(x2.to(ctx.dtype), state, **steps)
+            x1, x2 = x2, x1 + added
+            found.append(state)
+        ctx.save_for_backward(x1, x2, *tensors)
+        ctx.initial, ctx.sizes = each(lambda _: True, initial), [len(list(flat([state]))) for state in found]
+        return x1, x2, *flat(found)
 
     @staticmethod
     @once_differentiable
-    def backward(ctx, grad1, grad2):
-        x1, x2, *parameters = ctx.saved_tensors
-        found: list[Tensor | None] = []
-        for branch, settings in zip(reversed(ctx.branches), reversed(ctx.settings), strict=True):
+    def backward(ctx, grad1, grad2, *grad_states):
+        x1, x2, *tensors = ctx.saved_tensors
+        rest = iter(tensors)
+        states, parameters = list(filled(ctx.initial, rest)), list(rest)
+        of_states: list[Tensor | None] = []
+        of_parameters: list[Tensor | None] = []
+        for branch, settings, size in zip(reversed(ctx.branches), ctx.settings[::-1], ctx.sizes[::-1], strict=True):
             mine = [parameters.pop().detach().requires_grad_(wanted) for wanted in reversed(settings.wanted)][::-1]
             entry = x1.to(ctx.dtype).detach().requires_grad_()
+            initial = each(lambda s: s.detach().requires_grad_(), states.pop())
+            inputs = [entry, *flat([initial]), *(p for p in mine if p.requires_grad)]
             with settings.again(branch):
-                state = dict(zip(settings.names, mine, strict=True)) | {
+                values = dict(zip(settings.names, mine, strict=True)) | {
                     n: b.clone() for n, b in settings.buffers.items()
                 }
-                added = functional_call(branch, state, (entry, ctx.lengths))
-                inputs = [entry, *(p for p in mine if p.requires_grad)]
-                grad, *grads = torch.autograd.grad(added, inputs, grad2.to(added.dtype), allow_unused=True)
+                added, state = functional_call(branch, values, (entry, initial), ctx.steps)
+                pairs = [(added, grad2.to(added.dtype))]
+                pairs += zip(flat([state]), grad_states[len(grad_states) - size :], strict=True)
+                outputs, gradients = zip(*(pair for pair in pairs if pair[0].requires_grad), strict=True)
+                grad, *grads = torch.autograd.grad(outputs, inputs, gradients, allow_unused=True)
+            grad_states = grad_states[: len(grad_states) - size]
             x1, x2 = x2 - added.detach(), x1
             grad1, grad2 = grad2, grad1 if grad is None else grad1 + grad
-            found = [grads.pop(0) if wanted else None for wanted in settings.wanted] + found
-        return None, None, grad1.to(ctx.dtype), grad2.to(ctx.dtype), *found
+            of_states[:0] = [grads.pop(0) for _ in flat([initial])]
+            of_parameters[:0] = [grads.pop(0) if wanted else None for wanted in settings.wanted]
+        return None, None, None, None, grad1.to(ctx.dtype), grad2.to(ctx.dtype), *of_states, *of_parameters
 
 
 class Settings(NamedTuple):

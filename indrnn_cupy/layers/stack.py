@@ -1,22 +1,16 @@
 """Layers of a projection and a recurrence, with the shapes of `torch.nn.RNN`: what every network here shares."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from operator import itemgetter
-from typing import Any, TypeAlias
+from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
+from ..functional.arrays import each
 from .bounds import of_last_layer
 from .recurrence import Recurrence
-
-State: TypeAlias = Tensor | tuple[Tensor, ...]  # h, or (h, c), of every layer and direction
-
-
-def each(function: Callable[[Tensor], Any], state: State | None) -> Any:
-    """The state with a function applied to every tensor of it."""
-    return None if state is None else function(state) if isinstance(state, Tensor) else tuple(map(function, state))
+from .sequence import SequenceModule, State
 
 
 def stacked(states: Sequence[State]) -> State:
@@ -36,7 +30,7 @@ def side_by_side(directions: Sequence[tuple[Any, ...]]) -> tuple[Any, ...]:
     )
 
 
-class RecurrentStack(nn.Module):
+class RecurrentStack(SequenceModule):
     """`num_layers` times a `torch.nn.Linear` and a recurrence, in one or both directions.
 
     Further sequences of the last layer's recurrence, as EGRU has them, come between the output and the state.
@@ -46,6 +40,7 @@ class RecurrentStack(nn.Module):
     """
 
     state_names: tuple[str, ...] = ("h0",)
+    state_batch = 1
 
     def __init__(
         self,
@@ -88,59 +83,16 @@ class RecurrentStack(nn.Module):
             module.reset_parameters()
         self._initialize()
 
-    def forward(
-        self,
-        x: Tensor | PackedSequence,
-        state: State | None = None,
-        *,
-        lengths: Tensor | None = None,
-        resets: Tensor | None = None,
-    ) -> tuple[Any, ...]:
-        if isinstance(x, PackedSequence):
-            if lengths is not None or resets is not None:
-                raise ValueError("lengths and resets go with a padded tensor, and x is a PackedSequence")
-            return self._forward_packed(x, state)
-        if not isinstance(x, Tensor):
-            raise TypeError(f"x is a {type(x).__name__}, expected a torch.Tensor or a PackedSequence")
-        if x.dim() not in (2, 3) or x.shape[-1] != self.input_size:
-            raise ValueError(f"x has shape {tuple(x.shape)}, expected 2 or 3 dimensions, the last of {self.input_size}")
-        if x.dim() == 3:
-            return self._run(x, state, lengths, resets)
-        batch = 0 if self.batch_first else 1
-        self._check_state(state, (len(self.recurrences), self.hidden_size))
-        *outputs, state = self._run(x.unsqueeze(batch), each(lambda s: s.unsqueeze(1), state), lengths, resets)
-        return *(each(lambda s: s.squeeze(batch), o) for o in outputs), each(lambda s: s.squeeze(1), state)
-
     def step(self, x_t: Tensor, state: State | None = None) -> tuple[Tensor, State]:
-        """One step of a stream: x_t `(B, input_size)` and the state give y_t `(B, hidden_size)` and the next state.
-
-        The state is what a run gives, so that a run may be continued by steps and the other way round.
-        """
         if self.bidirectional:
             raise ValueError("a bidirectional network needs the whole sequence; call it, or make it with one direction")
-        time = 1 if self.batch_first else 0
-        y, *_, state = self._run(x_t.unsqueeze(time), state, None, None)
-        return y.squeeze(time), state
+        return super().step(x_t, state)
 
-    def _forward_packed(self, packed: PackedSequence, state: State | None) -> tuple[Any, ...]:
-        # Padded in the order of the packed batch, longest first; states come and go in the caller's order.
-        x, lengths = pad_packed_sequence(packed._replace(sorted_indices=None, unsorted_indices=None), self.batch_first)
-        self._check_state(state, (len(self.recurrences), len(lengths), self.hidden_size))
-        if (order := packed.sorted_indices) is not None:
-            state = each(lambda s: s.index_select(1, order), state)
-        *outputs, state = self._run(x, state, lengths, None)
-
-        def pack(y: Tensor) -> PackedSequence:
-            return packed._replace(data=pack_padded_sequence(y, lengths, self.batch_first).data)
-
-        if (back := packed.unsorted_indices) is not None:
-            state = each(lambda s: s.index_select(1, back), state)
-        return *(each(pack, o) for o in outputs), state
-
-    def _check_state(self, state: State | None, shape: tuple[int, ...]) -> None:
-        names = self.state_names
+    def _check_state(self, state: State | None, batch: int | None) -> None:
         if state is None:
             return
+        names = self.state_names
+        shape = (len(self.recurrences), *(() if batch is None else (batch,)), self.hidden_size)
         tensors = state if isinstance(state, tuple | list) else (state,)
         if isinstance(state, tuple | list) == (len(names) == 1) or len(tensors) != len(names):
             what = f"a {type(state).__name__}" + (f" of {len(state)}" if isinstance(state, tuple | list) else "")
@@ -152,7 +104,6 @@ class RecurrentStack(nn.Module):
                 raise ValueError(f"{name} has shape {tuple(tensor.shape)}, expected {shape}")
 
     def _run(self, x: Tensor, state: State | None, lengths: Tensor | None, resets: Tensor | None) -> tuple[Any, ...]:
-        self._check_state(state, (len(self.recurrences), x.shape[0 if self.batch_first else 1], self.hidden_size))
         states: list[State] = []
         outputs: list[tuple[Tensor, ...]] = [(x,)]
         for number, (projection, recurrence) in enumerate(zip(self.projections, self.recurrences, strict=True)):

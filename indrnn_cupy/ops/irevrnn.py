@@ -76,6 +76,11 @@ def _forward(
     return y, h_n, c_n, kept_cells(cells, every, reverse)
 
 
+def kept_size(T: int, every: int) -> int:
+    """The blocks but the first, and two places more, as torch.compile makes other graphs for a size of 0 or 1."""
+    return torch.sym_max(T - 1, 0) // every + 2
+
+
 def kept_cells(cells: Tensor, every: int, reverse: bool) -> Tensor:
     """All cells; or those from which a block of `every` steps begins, the first block aside; or none."""
     if every == 0:
@@ -83,7 +88,9 @@ def kept_cells(cells: Tensor, every: int, reverse: bool) -> Tensor:
     if every == 1:
         return cells
     chosen = cells[every::every] if reverse else cells[every - 1 : len(cells) - 1 : every]
-    return chosen.clone(memory_format=torch.contiguous_format)
+    kept = cells.new_zeros(kept_size(len(cells), every), *cells.shape[1:])
+    kept[: len(chosen)] = chosen
+    return kept
 
 
 def _backward(
@@ -158,14 +165,20 @@ def blocks(
 
 
 _STATES = "Tensor? h0, Tensor? c0, Tensor? lengths, Tensor? resets, bool reverse, str activation, "
-_STATES += "str inner_activation, int every"
+_STATES += "str inner_activation, SymInt every"
 _WEIGHTS = "Tensor weight, Tensor hidden_weights, Tensor cell_weights, "
 
 
 def _fake_forward(x, weight, hidden_weights, cell_weights, h0, c0, lengths, resets, reverse, act, inner, every):
     state = x.new_empty(x.shape[1:])
     y = empty_like(dense(x))
-    return y, state, torch.empty_like(state), kept_cells(torch.empty_like(y), every, reverse)
+    if every == 0:
+        kept = x.new_empty(0)
+    elif every == 1:
+        kept = torch.empty_like(y)
+    else:
+        kept = x.new_empty(kept_size(x.shape[0], every), *x.shape[1:])
+    return y, state, torch.empty_like(state), kept
 
 
 def _fake_backward(grad_y, grad_h_n, grad_c_n, y, kept, weight, hidden_weights, cell_weights, h0, c0, *_):

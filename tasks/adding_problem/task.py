@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn.functional import mse_loss
 from torch.utils.data import Dataset
 
-from indrnn_cupy import PlainNetwork
+from indrnn_cupy import PlainNetwork, last_step
 
 from ..config import TrainingConfig
 from ..task import Task
@@ -83,7 +83,8 @@ class AddingNetwork(nn.Module):
         self.output = nn.Linear(config.hidden_size, 1)
 
     def forward(self, sequences: Tensor) -> Tensor:
-        return self.output(self.body(sequences.transpose(0, 1))[-1]).squeeze(-1)
+        output, _ = self.body(sequences.transpose(0, 1))
+        return self.output(last_step(output)).squeeze(-1)
 
 
 def make_task(config: Config) -> Task:

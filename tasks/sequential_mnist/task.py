@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from torch.utils.data import TensorDataset
 
-from indrnn_cupy import recurrences, spread_memory_
+from indrnn_cupy import last_step, recurrences, spread_memory_
 
 from ..networks import NetworkConfig, activity_loss, make_body, make_classifier
 from ..task import Task
@@ -57,7 +57,8 @@ class PixelNetwork(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         pixels = images[:, self.order].t().unsqueeze(-1).float() / 127.5 - 1
-        return self.classifier(self.body(pixels)[-1])
+        output, _ = self.body(pixels)
+        return self.classifier(last_step(output))
 
 
 def split(digits: Digits, share: float, generator: torch.Generator) -> tuple[Digits, Digits]:

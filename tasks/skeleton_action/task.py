@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from indrnn_cupy import with_differences
+from indrnn_cupy import last_step, with_differences
 
 from ..config import TaskError
 from ..distributed import one_first
@@ -79,7 +79,8 @@ class SkeletonNetwork(nn.Module):
     def forward(self, clips: Tensor) -> Tensor:
         if clips.dim() == 5:
             return self(clips.flatten(0, 1)).unflatten(0, clips.shape[:2]).mean(1)
-        return self.classifier(self.body(self.features(clips.transpose(0, 1)))[-1])
+        output, _ = self.body(self.features(clips.transpose(0, 1)))
+        return self.classifier(last_step(output))
 
 
 def make_task(config: Config) -> Task:

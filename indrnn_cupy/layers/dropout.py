@@ -1,0 +1,32 @@
+"""Dropout of sequences."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+
+class SequenceDropout(nn.Module):
+    """Dropout with one mask for all steps of a sequence.
+
+    Args:
+        p: the probability of a unit of a row to be zero throughout; the others are multiplied by 1 / (1 - p).
+        batch_first: sequences are `(B, T, H)` instead of `(T, B, H)`.
+
+    Shape: x `(T, B, H)` to the same.
+
+    Reference: Gal and Ghahramani, NeurIPS 2016, arXiv 1512.05287.
+    """
+
+    def __init__(self, p: float = 0.5, batch_first: bool = False) -> None:
+        super().__init__()
+        if not 0 <= p < 1:
+            raise ValueError(f"p is {p}, expected a number from 0 to below 1")
+        self.p, self.time = p, 1 if batch_first else 0
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training or self.p == 0:
+            return x
+        return x * functional.dropout(torch.ones_like(x.select(self.time, 0)), self.p).unsqueeze(self.time)
+
+    def extra_repr(self) -> str:
+        return f"p={self.p}"

@@ -1,0 +1,61 @@
+"""Padded batches: which steps belong to a row, zeros elsewhere, and the last step of each row."""
+
+import torch
+from torch import Tensor
+
+
+def valid_steps(x: Tensor, lengths: Tensor, batch_first: bool) -> Tensor:
+    """Marks the steps within each row's length: bool, (T, B), or (B, T) with `batch_first`, like the sequence x."""
+    if lengths.shape != x.shape[:1] if batch_first else lengths.shape != x.shape[1:2]:
+        raise ValueError(
+            f"lengths has shape {tuple(lengths.shape)}, expected one number for each row of {tuple(x.shape)}"
+        )
+    steps = torch.arange(x.shape[1 if batch_first else 0], device=x.device)
+    lengths = lengths.to(x.device)
+    return steps < lengths[:, None] if batch_first else steps[:, None] < lengths
+
+
+def zero_padding(x: Tensor, lengths: Tensor | None, batch_first: bool = False) -> Tensor:
+    """The sequence with zeros past each row's length."""
+    return x if lengths is None else x.masked_fill(~valid_steps(x, lengths, batch_first).unsqueeze(-1), 0)
+
+
+def last_step(
+    x: Tensor, lengths: Tensor | None = None, *, batch_first: bool = False, initial: Tensor | None = None
+) -> Tensor:
+    """The last valid step of each row: `x[-1]` or, with lengths, `x[lengths[b] - 1, b]`.
+
+    Args:
+        x: a sequence, `(T, B, H)`, or `(B, T, H)` with `batch_first`.
+        lengths: number of steps of each row, `(B,)`; every row has T steps if not given.
+        initial: what a row without steps gives, `(B, H)`; zeros if not given.
+
+    Returns `(B, H)`.
+    """
+    time = 1 if batch_first else 0
+    if initial is None:
+        initial = x.new_zeros(x.shape[1 - time], x.shape[2])
+    if x.shape[time] == 0:
+        return initial
+    if lengths is None:
+        return x.select(time, -1)
+    lengths = torch.as_tensor(lengths, device=x.device).unsqueeze(-1)
+    last = (lengths - 1).clamp(min=0).expand(-1, x.shape[2]).unsqueeze(time)
+    return torch.where(lengths > 0, x.gather(time, last).squeeze(time), initial)
+
+
+def with_differences(
+    x: Tensor, lengths: Tensor | None = None, *, before: Tensor | None = None, resets: Tensor | None = None
+) -> Tensor:
+    """Appends to each unit of a sequence its change since the step before: (T, B, H) to (T, B, 2 H).
+
+    Args:
+        x: a sequence, `(T, B, H)`.
+        lengths: number of steps of each row, `(B,)`; the output is 0 past them.
+        before: the step before the first, `(B, H)`. The first change is 0 if it is not given.
+        resets: `(T, B)` bool; the change is 0 at a marked step.
+    """
+    change = torch.diff(x, dim=0, prepend=x[:1] if before is None else before.unsqueeze(0))
+    if resets is not None:
+        change = change.masked_fill(resets.unsqueeze(-1), 0)
+    return zero_padding(torch.cat((x, change), -1), lengths)

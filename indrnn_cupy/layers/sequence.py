@@ -1,0 +1,94 @@
+"""What every layer and network shares: padded batches, packed sequences, unbatched input, states and single steps."""
+
+from typing import Any, TypeAlias
+
+from torch import Tensor, nn
+from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
+
+from ..functional.arrays import each
+from ..functional.checks import as_integers, check_lengths
+from .padding import zero_padding
+
+State: TypeAlias = Any  # a tensor, or a tuple of states
+
+
+class SequenceModule(nn.Module):
+    """A module called as `(x, state=None, *, lengths=None, resets=None)`, which gives `(output, state)`.
+
+    A subclass has `_run(x, state, lengths, resets)` for a batch whose padding is zero, and `_check_state`. This is the
+    one place where padding becomes zero: whatever was in it reaches no output, gradient, statistic or weight.
+    """
+
+    input_size: int
+    batch_first = False
+    state_batch = 0  # the dimension of a state's tensors that is the batch
+
+    def _run(self, x: Tensor, state: State | None, lengths: Tensor | None, resets: Tensor | None) -> tuple[Any, ...]:
+        raise NotImplementedError
+
+    def _check_state(self, state: State | None, batch: int | None) -> None:
+        """Raises TypeError or ValueError unless the state fits a batch of this size, or an unbatched input."""
+
+    def forward(
+        self,
+        x: Tensor | PackedSequence,
+        state: State | None = None,
+        *,
+        lengths: Tensor | None = None,
+        resets: Tensor | None = None,
+    ) -> tuple[Any, ...]:
+        if isinstance(x, PackedSequence):
+            if lengths is not None or resets is not None:
+                raise ValueError("lengths and resets go with a padded tensor, and x is a PackedSequence")
+            return self._forward_packed(x, state)
+        if not isinstance(x, Tensor):
+            raise TypeError(f"x is a {type(x).__name__}, expected a torch.Tensor or a PackedSequence")
+        if x.dim() not in (2, 3) or x.shape[-1] != self.input_size:
+            raise ValueError(f"x has shape {tuple(x.shape)}, expected 2 or 3 dimensions, the last of {self.input_size}")
+        if x.dim() == 2:
+            return self._forward_unbatched(x, state, lengths, resets)
+        self._check_state(state, x.shape[0 if self.batch_first else 1])
+        if lengths is not None:
+            lengths = check_lengths(lengths, x, self.batch_first)
+            x = zero_padding(x, lengths, self.batch_first)
+        return self._run(x, state, lengths, resets)
+
+    def step(self, x_t: Tensor, state: State | None = None) -> tuple[Tensor, State]:
+        """One step of a stream: x_t `(B, input_size)` and the state give y_t, `(B, features)`, and the next state.
+
+        The state is what a run gives, so that a run may be continued by steps and the other way round.
+        """
+        time = 1 if self.batch_first and x_t.dim() == 2 else 0
+        y, *_, state = self(x_t.unsqueeze(time), state)
+        return y.squeeze(time), state
+
+    def _forward_unbatched(
+        self, x: Tensor, state: State | None, lengths: Tensor | None, resets: Tensor | None
+    ) -> tuple[Any, ...]:
+        """One sequence (T, input_size), with a number as its length, resets (T,), and a state without a batch."""
+        batch = 0 if self.batch_first else 1
+        self._check_state(state, None)
+        if lengths is not None:
+            lengths = as_integers(lengths).reshape(-1)
+        if resets is not None and resets.dim() == 1:
+            resets = resets.unsqueeze(batch)
+        state = each(lambda s: s.unsqueeze(self.state_batch), state)
+        *outputs, state = self(x.unsqueeze(batch), state, lengths=lengths, resets=resets)
+        outputs = each(lambda o: o.squeeze(batch), outputs)
+        return *outputs, each(lambda s: s.squeeze(self.state_batch), state)
+
+    def _forward_packed(self, packed: PackedSequence, state: State | None) -> tuple[Any, ...]:
+        # Padded in the order of the packed batch, longest first; states come and go in the caller's order.
+        x, lengths = pad_packed_sequence(PackedSequence(packed.data, packed.batch_sizes), self.batch_first)
+        self._check_state(state, x.shape[0 if self.batch_first else 1])
+        if (order := packed.sorted_indices) is not None:
+            state = each(lambda s: s.index_select(self.state_batch, order), state)
+        *outputs, state = self._run(x, state, lengths.to(x.device), None)
+
+        def pack(y: Tensor) -> PackedSequence:
+            data = pack_padded_sequence(y, lengths, self.batch_first).data
+            return PackedSequence(data, packed.batch_sizes, order, packed.unsorted_indices)
+
+        if (back := packed.unsorted_indices) is not None:
+            state = each(lambda s: s.index_select(self.state_batch, back), state)
+        return *each(pack, tuple(outputs)), state
