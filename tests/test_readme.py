@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text()
@@ -21,6 +22,12 @@ def test_example_of_use():
     names: dict = {}
     exec(block("python", "IndRNN(128, 256"), names)
     assert names["y"].shape == (784, 32, 256) and names["h_n"].shape == (2, 32, 256)
+    exec(block("python", "last_step("), names)
+    deep, x, lengths = names["deep"].eval(), names["x"], names["lengths"]
+    logits = names["classifier"](names["last_step"](deep(x, lengths=lengths)[0], lengths))
+    for row in (0, 9):  # of a padded batch as of the row alone
+        alone = names["classifier"](deep(x[: lengths[row], row])[0][-1])
+        torch.testing.assert_close(logits[row], alone)
     exec(block("python", "activity_penalty("), names)
     assert 0 < names["activities"][0].events < 1 and names["loss"].requires_grad
     exec(block("python", "gradcheck"), names)
