@@ -19,6 +19,14 @@ def skeleton(bodies_by_frame, seed=0):
     return Skeleton(len(bodies_by_frame), np.array(frame, np.int32), np.array(ids, np.uint64), body, joints)
 
 
+def exit_status(main, arguments):
+    try:
+        main(arguments)
+    except SystemExit as stop:
+        return stop.code
+    return 0
+
+
 def standing(x, frames, seed=0, height=1.7):
     """Positions (frames, 25, 3) of somebody who stands at x and moves a little."""
     rng = np.random.default_rng(seed)

@@ -5,11 +5,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from skeleton_clips import clip, standing
+from skeleton_clips import clip, exit_status, standing
 
 from tasks.config import TaskError
 from tasks.skeleton_action import arrays, npy2data, ntu, train
-from tasks.skeleton_action.bodies import by_id, by_order, motion
+from tasks.skeleton_action.bodies import by_id, by_order, has_data, is_still, motion
+from tasks.skeleton_action.sampling import SampledClips
 from tasks.skeleton_action.task import class_names
 
 UI_PRMD = Path(__file__).resolve().parents[2] / "shared" / "data" / "ui_prmd.npz"
@@ -76,14 +77,15 @@ def test_ids_beyond_a_float_s_precision_stay_apart():
     assert [len(person) for person in by_id(made, True)] == [30, 30]
 
 
-@pytest.mark.parametrize("ghost", ["short", "wide", "still", "wild"])
+@pytest.mark.parametrize("ghost", ["short", "wide", "small", "still", "wild"])
 def test_a_ghost_is_dropped_but_the_last_body_is_not(ghost):
     person = standing(0, 40)
     frames = slice(5, 15) if ghost == "short" else ALL
     body = {
         "short": standing(1.5, 10, seed=1),
         "wide": standing(1.5, 40, seed=1)[..., [1, 0, 2]] * (1, 0.3, 1),
-        "still": standing(1.5, 40, seed=1) * 0.3,
+        "small": standing(1.5, 40, seed=1) * 0.3,
+        "still": standing(1.5, 1, seed=1) + np.random.default_rng(2).normal(0, 3e-4, (40, 25, 3)),
         "wild": standing(1.5, 40, seed=1) + np.linspace(0, 6, 40)[:, None, None] * (0.9, 0, 0),
     }[ghost]
     persons = by_id(clip((0, ALL, person), (1, frames, body), frames=40), True)
@@ -91,6 +93,68 @@ def test_a_ghost_is_dropped_but_the_last_body_is_not(ghost):
     kept = by_id(clip((0, ALL, person), (1, frames, body), frames=40), False)
     assert sorted(map(len, kept)) == sorted((40, len(body)))
     assert by_id(clip((1, frames, body), frames=40), True)[0]
+
+
+def test_of_ghosts_alone_one_that_moves_stays():
+    still, moving = np.tile(standing(0, 1), (40, 1, 1)), standing(1.5, 8, seed=1)
+    persons = by_id(clip((0, ALL, still), (1, slice(0, 8), moving), frames=40), True)
+    assert where(persons[0], moving) and not persons[1]
+
+
+@pytest.mark.skipif(not UI_PRMD.exists(), reason="needs ui_prmd.npz")
+def test_real_people_at_rest_are_not_still():
+    """Every 12 frames in a row of 1,000 recordings, many of which begin and end at rest."""
+    with np.load(UI_PRMD, allow_pickle=False) as file:
+        frames, length = file["frames"], file["length"]
+    windows = [
+        part[start : start + 12]
+        for part in np.split(frames.astype(float), np.cumsum(length)[:-1])
+        for start in range(0, len(part) - 11, 12)
+    ]
+    assert len(windows) > 5000 and not any(is_still(dict(enumerate(window))) for window in windows)
+
+
+FILLERS = [0, -7.5, 1e6, np.nan, np.inf]
+
+
+@pytest.mark.parametrize("filler", FILLERS)
+@pytest.mark.parametrize("find", [by_order, lambda made: by_id(made, True), lambda made: by_id(made, False)])
+def test_frames_without_data_are_frames_in_which_a_body_is_not_there(filler, find):
+    """Neither jumps nor places in the list change by them; those who are there are what they were."""
+    a, b = standing(0, 40, seed=1), standing(1.5, 40, seed=2)
+    holes = {0: [0, 1, 17, 18, 39], 1: [5, 17]}
+    filled = [np.array(a), np.array(b)]
+    for body, frames in holes.items():
+        filled[body][frames] = filler
+    persons = find(clip((0, ALL, filled[0]), (1, ALL, filled[1]), frames=40))
+    for track, frames in zip((a, b), holes.values(), strict=True):
+        left = np.setdiff1d(np.arange(40), frames)
+        (found,) = [person for person in persons if sorted(person) == left.tolist()]
+        np.testing.assert_allclose([found[frame] for frame in left], track[left], atol=1e-6)
+
+
+@pytest.mark.parametrize("filler", FILLERS)
+@pytest.mark.parametrize("tracking", ["id", "order"])
+def test_the_origin_is_not_a_frame_without_data(filler, tracking):
+    track = standing(0, 30)
+    filled = np.array(track)
+    filled[[0, 1, 12]] = filler
+    made = clip((0, ALL, filled), frames=30)
+    left = np.setdiff1d(np.arange(30), [0, 1, 12])
+    cut = npy2data.persons(made, config(tracking=tracking)).reshape(-1, 2, 25, 3)
+    np.testing.assert_allclose(cut[:, 0], track[left] - track[2, 1], atol=1e-5)
+    kept = npy2data.persons(made, config(tracking=tracking, empty_frames="keep")).reshape(-1, 2, 25, 3)
+    np.testing.assert_allclose(kept[left, 0], track[left] - track[2, 1], atol=1e-5)
+    assert not kept[[0, 1, 12]].any() and not cut[:, 1].any() and not kept[:, 1].any()
+
+
+def test_what_counts_as_data():
+    body = standing(0, 1)[0]
+    half, one = np.array(body), np.full((25, 3), np.nan)
+    half[:13], one[4] = np.nan, body[4]
+    assert has_data(np.stack((body, body * 0, body * 0 + 3, half, one))).tolist() == [True, False, False, True, True]
+    point = np.array([[[1.0, 2, 3]], [[0, 0, 0]], [[np.nan] * 3]])  # one joint is always at one point
+    assert has_data(point).tolist() == [True, False, False]
 
 
 def test_a_third_person_has_no_place_and_the_one_who_moves_most_is_first():
@@ -202,24 +266,52 @@ def test_the_missing_list_gives_the_other_official_counts_and_a_lost_file_neithe
     kept = [name for side in sides.values() for name in side]
     for name in [*kept, "S018C001P041R001A061", "notes"]:
         (src / f"{name}.npz").touch()
+    with open(listed, "a") as file:
+        file.write("\r\nS001C001P040R002A061\r\n")  # in the list, but not among the files
     clips = npy2data.chosen_clips(npy2data.Config(src, tmp_path / "set", missing=listed))
     assert len(clips) == 56_880 - 302
     npy2data.split_clips(list(clips.values()), "ntu60")
     npy2data.split_clips(list(clips.values())[1:], "ntu60")
     said = capsys.readouterr().out.splitlines()
-    assert said[:3] == [
-        "1 of 56882 clips are not named like S001C002P005R002A008",
-        "1 of 56882 clips are not of ntu60",
-        "302 of 56882 clips are in the list of 302 missing skeletons",
+    first = ", ".join(sorted(missing)[:3])
+    assert said[:4] == [
+        "1 of 56882 clips left out, not named like S001C002P005R002A008: notes",
+        "1 of 56882 clips left out, not of ntu60: S018C001P041R001A061",
+        f"302 of 56882 clips left out, in the list of --missing: {first} and 299 more",
+        f"--missing has 303 names; 302 of them are in {src}",
     ]
-    assert said[3].startswith("cross_subject: 40091 for training, 16487 for the test; the official counts without")
-    assert said[4].startswith("cross_view: 37646 for training, 18932 for the test; the official counts without")
-    assert "not the whole data set, which has 40320 / 16560, without missing skeletons 40091 / 16487" in said[5]
+    assert said[4].startswith("cross_subject: 40091 for training, 16487 for the test; the official counts without")
+    assert said[5].startswith("cross_view: 37646 for training, 18932 for the test; the official counts without")
+    assert "not the whole data set, which has 40320 / 16560, without missing skeletons 40091 / 16487" in said[6]
+
+
+def test_clips_without_any_split_make_no_set(tmp_path, capsys):
+    (tmp_path / "clips").mkdir()
+    made = clip((0, ALL, standing(0, 20)), frames=20)
+    for action in (1, 2, 3):
+        np.savez(tmp_path / "clips" / f"S001C001P003R001A00{action}.npz", **made)
+    assert exit_status(npy2data.main, [str(tmp_path / "clips"), str(tmp_path / "set")]) == 2
+    assert "no split has clips for training and for the test, among 3 of ntu60" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["clips"]
+
+
+def test_a_clip_whose_first_two_bodies_have_no_data_is_named(tmp_path, capsys):
+    (tmp_path / "clips").mkdir()
+    nobody, third = np.zeros((20, 25, 3)), standing(0, 20)
+    made = clip((0, ALL, nobody), (1, ALL, nobody), (2, ALL, third), frames=20)
+    for subject in (1, 3):
+        np.savez(tmp_path / "clips" / f"S001C001P00{subject}R001A001.npz", **made)
+    arguments = [str(tmp_path / "clips"), str(tmp_path / "set"), "--tracking"]
+    assert exit_status(npy2data.main, [*arguments, "order"]) == 2
+    assert "the clip S001C001P001R001A001 has no data in any frame; leave it out" in capsys.readouterr().err
+    assert exit_status(npy2data.main, [*arguments, "id"]) == 0
+    found = arrays.read_set(tmp_path / "set").data[0, :20, :25]
+    np.testing.assert_allclose(found, third - third[0, 1], atol=2e-3)  # float16
 
 
 def small_set(folder, **changes):
     options = {
-        "clips": [np.full((n, 4, 3), n, float) for n in (3, 5, 1)], "shape": (3, 5, 4), "dtype": "float16",
+        "clips": [np.arange(n * 12.0).reshape(n, 4, 3) for n in (3, 5, 1)], "shape": (3, 5, 4), "dtype": "float16",
         "label": [0, 1, 0], "name": ["a", "b", "c"], "parents": [0, 0], "splits": {"half": ([0, 1], [2])},
     }  # fmt: skip
     arrays.write(folder, **(options | changes))
@@ -244,6 +336,50 @@ def test_a_set_comes_back_and_is_padded(tmp_path, pad):
         small_set(folder)
 
 
+@pytest.mark.parametrize("filler", FILLERS)
+def test_whatever_stands_for_an_absent_person_becomes_zeros(tmp_path, filler):
+    clips = [1 + np.arange(n * 12.0).reshape(n, 4, 3) for n in (3, 5, 1)]
+    filled = [np.array(positions) for positions in clips]
+    for positions, row in ((clips[0], 0), (clips[1], 3)):
+        positions[row, 2:] = 0
+    filled[0][0, 2:] = filled[1][3, 2:] = filler
+    found = arrays.read_set(small_set(tmp_path / "set", clips=filled))
+    for number, positions in enumerate(clips):
+        assert np.array_equal(found.data[number, : len(positions)], positions)
+    filled[1][:] = filler
+    with pytest.raises(TaskError, match="the clip b has no data in any frame"):
+        small_set(tmp_path / "other", clips=filled)
+    filled[1][:] = clips[1]
+    filled[1][2, 3] = np.nan  # one joint of two
+    with pytest.raises(TaskError, match="the clip b has positions that are not finite"):
+        small_set(tmp_path / "other", clips=filled)
+    assert [path.name for path in tmp_path.iterdir()] == ["set"]
+
+
+@pytest.mark.parametrize("filler", FILLERS)
+def test_a_set_whose_clip_has_no_data_is_refused_but_one_that_begins_without_is_not(tmp_path, filler):
+    folder = small_set(tmp_path / "set", dtype="float32")
+    data = np.load(folder / "data.npy")
+    data[1, :4] = filler  # of five frames
+    np.save(folder / "data.npy", data)
+    arrays.read_set(folder)
+    data[1, 4] = filler
+    np.save(folder / "data.npy", data)
+    with pytest.raises(TaskError, match="the clip b has no data in any frame"):
+        arrays.read_set(folder)
+
+
+def test_positions_that_are_not_finite_are_not_trained_on(tmp_path):
+    folder = small_set(tmp_path / "set")
+    data = np.load(folder / "data.npy")
+    data[1, 2, 3, 1] = np.nan
+    np.save(folder / "data.npy", data)
+    samples = SampledClips(arrays.read_set(folder), np.arange(3), 5, seed=0, votes=10)
+    assert samples[0][0].isfinite().all()
+    with pytest.raises(TaskError, match="the clip b has positions that are not finite"):
+        samples[1]
+
+
 def test_a_set_that_is_being_written_is_left_alone(tmp_path):
     (tmp_path / ".set.tmp").mkdir()
     with pytest.raises(TaskError, match="is being written, or that was killed: remove"):
@@ -262,7 +398,7 @@ def test_names_of_classes_and_settings_are_in_the_set(tmp_path):
 
 def test_a_set_that_fails_leaves_nothing(tmp_path):
     def clips():
-        yield np.zeros((3, 4, 3))
+        yield np.arange(36.0).reshape(3, 4, 3)
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):

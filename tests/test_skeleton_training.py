@@ -1,14 +1,16 @@
 """Sampling, features and the network of skeleton action recognition; generated clips; the picture of a clip."""
 
 import csv
+import shutil
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
+from skeleton_clips import clip, standing
 
 from tasks import confusion
-from tasks.skeleton_action import arrays, evaluate, npy2data, ntu, render, synthetic, train, txt2npy
+from tasks.skeleton_action import arrays, evaluate, npy2data, ntu, pictures, render, synthetic, train, txt2npy
 from tasks.skeleton_action.features import joint_line_distances, lines
 from tasks.skeleton_action.sampling import SampledClips, rotation_matrix, sampled_frames
 from tasks.skeleton_action.skeleton_file import parse, text
@@ -170,10 +172,52 @@ def test_a_clip_is_drawn_from_each_of_its_forms(folder, tmp_path):
     sources = [[str(folder / "text" / f"{name}.skeleton")], [str(folder / "clips" / f"{name}.npz")]]
     sources += [[str(folder / "set"), "--clip", name], [str(folder / "set"), "--clip", "3"]]
     for number, source in enumerate(sources):
-        path = tmp_path / f"{number}.gif"
+        path = tmp_path / f"{number}.{'gif' if number % 2 else 'png'}"
         render.main([*source[:1], str(path), *source[1:], "--every", "8"])
         with Image.open(path) as picture:
-            assert picture.n_frames > 2 and np.ptp(np.asarray(picture.convert("L"))) > 100
+            assert (picture.format, picture.is_animated) == (("GIF", True) if number % 2 else ("PNG", False))
+            assert np.ptp(np.asarray(picture.convert("L"))) > 100
+
+
+def test_a_picture_s_title_says_the_clip_and_the_action(folder):
+    name = "S001C001P001R001A012"
+    assert render.of_set(folder / "set", name).title == f"{name}: A012"
+    for path in (folder / "text" / f"{name}.skeleton", folder / "clips" / f"{name}.npz"):
+        assert render.source(render.Config(path, folder)).title == f"{name}: action 12"
+    shutil.copytree(folder / "set", folder / "own")
+    (folder / "own" / "classes.txt").write_text("".join(f"class $ {n}\n" for n in range(12)))
+    clip = render.of_set(folder / "own", name)
+    assert clip.title == f"{name}: class $ 11" and pictures.sheet(clip)[:4] == b"\x89PNG"
+
+
+def test_what_is_no_person_is_drawn_as_noise_and_what_has_no_data_is_not_drawn(tmp_path):
+    """Two persons, one with two frames of zeros; a body that never moves; one that is too short."""
+    a, b = standing(0, 30, seed=1), standing(1.5, 30, seed=2)
+    still, short = np.tile(standing(-1.5, 1), (30, 1, 1)), standing(3, 5, seed=3)
+    filled = np.array(a)
+    filled[4:6] = 0
+    every = slice(None)
+    made = clip((0, every, filled), (1, every, still), (2, every, b), (3, slice(0, 5), short), frames=30)
+    np.savez(tmp_path / "S001C001P001R001A001.npz", **made)
+    drawn = render.source(render.Config(tmp_path / "S001C001P001R001A001.npz", tmp_path))
+    assert drawn.noise == [False, True, False, True]
+    expected = np.full((30, 4, 25, 3), np.nan)
+    expected[:, 0], expected[:, 1], expected[:, 2], expected[:5, 3] = a, still, b, short
+    expected[4:6, 0] = np.nan
+    np.testing.assert_allclose(drawn.positions, expected, atol=1e-6)
+    figure = pictures.sheet_figure(drawn)
+    frames = [0, 4, 8, 12, 17, 21, 25, 29]  # eight from the first to the last
+    for row, (across, view) in enumerate(((0, "front"), (2, "side"))):
+        for column, frame in enumerate(frames):
+            axes = figure.axes[8 * row + column]
+            assert axes.get_title() == f"{view}, frame {frame + 1} of 30"
+            for body, drawing in enumerate(axes.lines):
+                xy = drawing.get_xydata().reshape(24, 3, 2)[:, 0]  # the joint at which each bone ends
+                np.testing.assert_allclose(xy, expected[frame, body, 1:][:, [across, 1]], atol=1e-6)
+                assert (drawing.get_linestyle(), drawing.get_color()) == (
+                    ("--", "0.6") if body in (1, 3) else ("-", f"C{body}")
+                )
+    assert [label.get_text() for label in figure.legends[0].texts] == ["body 1", "left out as noise", "body 3"]
 
 
 @pytest.mark.parametrize(
@@ -182,7 +226,7 @@ def test_a_clip_is_drawn_from_each_of_its_forms(folder, tmp_path):
         (render.main, ["missing.npz", "a.gif"], "missing.npz is not a clip that txt2npy wrote"),
         (render.main, ["missing.skeleton", "a.gif"], "missing.skeleton"),
         (render.main, ["bad.skeleton", "a.gif"], "bad.skeleton: line 1: the file is empty"),
-        (render.main, ["bad.skeleton", "a.png"], "expected a name that ends in .gif"),
+        (render.main, ["bad.skeleton", "a.jpg"], "expected a name that ends in .gif or .png"),
         (render.main, ["set", "a.gif", "--clip", "none"], "--clip none is not in"),
         (npy2data.main, ["missing", "dst"], "SRC missing is not a folder"),
         (npy2data.main, [".", "dst"], "holds no clip of ntu60"),
@@ -201,7 +245,8 @@ def test_what_cannot_work_is_said_in_a_line(folder, monkeypatch, capsys, main, a
     monkeypatch.chdir(folder)
     (folder / "bad.skeleton").touch()
     (folder / "bad").mkdir(exist_ok=True)
-    np.savez(folder / "bad" / "S001C001P001R001A001.npz", frames=np.array(3), frame=np.array([5]))
+    for subject in (1, 3):  # one for training, one for the test
+        np.savez(folder / "bad" / f"S001C001P00{subject}R001A001.npz", frames=np.array(3), frame=np.array([5]))
     with pytest.raises(SystemExit) as stop:
         main(arguments)
     error = [line for line in capsys.readouterr().err.splitlines() if line and "clip/s" not in line]

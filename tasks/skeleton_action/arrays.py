@@ -10,7 +10,7 @@
     SPLIT_train.npy     (n,) which clips are for training in a split of that name, e.g. cross_subject
     SPLIT_test.npy      (m,) which are for the test
 
-None of them holds pickles.
+Each clip has data in at least one frame; a person whose joints are all at one point counts as absent. No pickles.
 """
 
 import json
@@ -24,6 +24,7 @@ from typing import Any, Literal
 import numpy as np
 
 from ..config import TaskError, first_line
+from .bodies import has_data
 
 MOST_CLASSES = 1000
 
@@ -58,6 +59,7 @@ def write(
 ) -> None:
     """Writes a set whole or not at all, clip by clip, each (frames, J, 3); `shape` is (N, T, J).
 
+    Persons without data in a frame, all joints at one point or NaN, become zeros there.
     `pad`: what follows a clip's end: zeros, its last frame, or the clip again. `made_by`: settings, for made_by.json.
     """
     if folder.exists():
@@ -75,7 +77,8 @@ def write(
         with open(draft / "data.npy", "r+b") as file:  # a full disk is said here, and not by a signal
             os.posix_fallocate(file.fileno(), 0, os.fstat(file.fileno()).st_size)
         length = np.zeros(shape[0], np.int32)
-        for number, clip in enumerate(clips):
+        for number, positions in enumerate(clips):
+            clip = zeros_where_absent(positions, len(parents), name[number])
             data[number, : len(clip)] = clip
             length[number] = len(clip)
             if pad == "last":
@@ -101,6 +104,17 @@ def write(
         draft.rename(folder)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
+
+
+def zeros_where_absent(clip: np.ndarray, joints: int, name: str) -> np.ndarray:
+    """The clip with zeros for persons who are not seen, whatever was there instead."""
+    persons = clip.reshape(len(clip), clip.shape[1] // joints, joints, 3)
+    seen = has_data(persons)
+    if not seen.any():
+        raise TaskError(f"the clip {name} has no data in any frame; leave it out")
+    if not np.isfinite(persons[seen]).all():
+        raise TaskError(f"the clip {name} has positions that are not finite; leave it out, or put them right")
+    return np.where(seen[..., None, None], persons, 0).reshape(clip.shape)
 
 
 def load(path: Path, mapped: bool = False) -> np.ndarray:
@@ -133,6 +147,10 @@ def read_set(folder: Path) -> SkeletonSet:
         raise TaskError(
             f"{folder} has {data.shape[2]} joints, expected a multiple of the {len(parents)} of parents.npy"
         )
+    persons = data.reshape(*data.shape[:2], -1, len(parents), 3)
+    for number in np.flatnonzero(~has_data(persons[:, 0]).any(1)):  # few: most clips have data in their first frame
+        if not has_data(persons[number, : small["length"][number]]).any():
+            raise TaskError(f"{folder}: the clip {small['name'][number]} has no data in any frame; leave it out")
     return SkeletonSet(data, **small, parents=tuple(parents.tolist()))
 
 

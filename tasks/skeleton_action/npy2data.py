@@ -21,7 +21,7 @@ from ..command import guarded
 from ..config import TaskError
 from . import arrays, ntu
 from .bodies import PERSONS, Track, by_id, by_order
-from .txt2npy import read_arrays
+from .clip_file import read_arrays
 
 
 @dataclass
@@ -37,7 +37,7 @@ class Config:
     tracking: Literal["id", "order"] = "id"
     """A person is a tracking id, continued under another one if need be; or a place in the file's list of bodies."""
     ghosts: Literal["drop", "keep"] = "drop"
-    """With --tracking id: leave out bodies that are too short, too wide or too still for a person."""
+    """With --tracking id: leave out bodies that are too short, too wide, too small or too still for a person."""
     empty_frames: Literal["cut", "keep"] = "cut"
     """What becomes of frames in which nobody is seen; kept, they are zeros."""
     center: Literal["clip", "body", "none"] = "clip"
@@ -66,6 +66,8 @@ PRESETS = {
 def persons(clip: Mapping[str, np.ndarray], config: Config) -> np.ndarray:
     """The clip as (frames, 2 * 25, 3), one person's joints after the other's, zeros where somebody is not seen."""
     tracks = by_id(clip, config.ghosts == "drop") if config.tracking == "id" else by_order(clip)
+    if not any(tracks):  # in the first places of the file's list
+        return np.zeros((0, PERSONS * len(ntu.PARENTS), 3))
     seen = sorted(set().union(*tracks))
     frames = seen if config.empty_frames == "cut" else range(int(clip["frames"]))
     row = {frame: number for number, frame in enumerate(frames)}
@@ -112,6 +114,12 @@ def read_missing(path: Path) -> set[str]:
     return names
 
 
+def shortened(names: Sequence[str], most: int = 3) -> str:
+    """The first of these names, and how many more there are."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return (", ".join(names[:most]) + more).encode(errors="backslashreplace").decode()
+
+
 def chosen_clips(config: Config) -> dict[str, ntu.ClipName]:
     """The clips of the data set, by name."""
     if not config.src.is_dir():
@@ -122,13 +130,16 @@ def chosen_clips(config: Config) -> dict[str, ntu.ClipName]:
     named = {stem: name for stem in stems if (name := ntu.clip_name(stem))}
     clips = {s: n for s, n in named.items() if n.action <= benchmark.actions and n.setup <= benchmark.setups}
     kept = {stem: name for stem, name in clips.items() if stem not in missing}
-    for count, why in (
-        (len(stems) - len(named), "are not named like S001C002P005R002A008"),
-        (len(named) - len(clips), f"are not of {config.dataset}"),
-        (len(clips) - len(kept), f"are in the list of {len(missing)} missing skeletons"),
-    ):
-        if count:
-            print(f"{count} of {len(stems)} clips {why}")
+    left_out = {
+        "not named like S001C002P005R002A008": [stem for stem in stems if stem not in named],
+        f"not of {config.dataset}": [stem for stem in named if stem not in clips],
+        "in the list of --missing": [stem for stem in clips if stem not in kept],
+    }
+    for why, which in left_out.items():
+        if which:
+            print(f"{len(which)} of {len(stems)} clips left out, {why}: {shortened(which)}")
+    if missing:
+        print(f"--missing has {len(missing)} names; {len(missing & set(stems))} of them are in {config.src}")
     if not kept:
         raise TaskError(
             f"{config.src} holds no clip of {config.dataset}; txt2npy makes them, as S001C002P005R002A008.npz"
@@ -164,6 +175,11 @@ def npy2data(config: Config, classes: Sequence[str] = ()) -> None:
         raise TaskError(f"--frames is {config.frames}, expected a number from 1 to {MOST_FRAMES}")
     clips = chosen_clips(config)
     splits = split_clips(list(clips.values()), config.dataset)
+    if not splits:
+        raise TaskError(
+            f"no split has clips for training and for the test, among {len(clips)} of {config.dataset} in "
+            f"{config.src}; add clips of other subjects, cameras or setups"
+        )
     arrays.write(
         config.dst,
         all_persons(list(clips), config),

@@ -6,6 +6,7 @@ from numpy.random import Generator, default_rng
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from ..config import TaskError
 from .arrays import SkeletonSet
 
 
@@ -91,4 +92,7 @@ class SampledClips(Dataset):
         frames = sampled_frames(int(self.clips.length[number]), size, rng)
         clip = self.clips.data[number, np.maximum(frames, 0)].astype(np.float32)
         clip[frames < 0] = 0
+        if not np.isfinite(clip).all():
+            name = self.clips.name[number]
+            raise TaskError(f"the clip {name} has positions that are not finite; expected zeros for absent persons")
         return clip @ rotation_matrix(self.rotation, rng).T.astype(np.float32) if self.rotation else clip

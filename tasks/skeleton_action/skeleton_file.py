@@ -12,10 +12,12 @@ from itertools import pairwise
 
 import numpy as np
 
+from .bodies import has_data
+from .lines import SkeletonError, numbers, shown, split, whole, words
+
 JOINTS = 25
 BODY_FIELDS = "clipped_edges left_confidence left_state right_confidence right_state restricted lean_x lean_y tracking"
 JOINT_FIELDS = "x y z depth_x depth_y color_x color_y orientation_w orientation_x orientation_y orientation_z tracking"
-_MARK = -1e300  # stands after each line, so that a line with a field too many or too few is noticed
 _BODY = "%d %d %d %d %d %d %d %.7g %.7g %d"
 _JOINT = " ".join(["%.7g"] * 11 + ["%d"])
 
@@ -36,93 +38,71 @@ class Skeleton:
     """(K, 25, 12) float64, the fields of JOINT_FIELDS: metres, y up, z away from the camera; then pixels."""
 
 
-class SkeletonError(ValueError):
-    """A file is not as it should be: in which line (from 1), and why."""
-
-    def __init__(self, line: int, kind: str, reason: str) -> None:
-        super().__init__(f"line {line}: {reason}")
-        self.line, self.kind, self.reason = line, kind, reason
-
-
 def parse(content: bytes) -> Skeleton:
-    """Reads the content of a file. Raises SkeletonError for one that is truncated, damaged or not finite."""
-    if not content.strip():
-        raise SkeletonError(1, "empty", "the file is empty")
-    if (nul := content.find(b"\0")) >= 0:
-        raise SkeletonError(content.count(b"\n", 0, nul) + 1, "damaged", f"NUL bytes from byte {nul} on")
-    lines = content.rstrip().split(b"\n")
-    frames, at = _whole(lines, 0, "the number of frames"), 1
+    """Reads the content of a file. Raises SkeletonError for one that is truncated or damaged.
+
+    Positions must be finite, except those of a body that has none at all in a frame.
+    """
+    lines = split(content)
+    try:
+        frames, frame, heads = _structure(lines)
+    except SkeletonError as error:
+        raise _doubled_line(lines, error.line - 1) or error from None
+    rows = [row for head in heads for row in range(head + 2, head + 2 + JOINTS)]
+    joints = numbers(lines, rows, 12, "a joint").reshape(-1, JOINTS, 12)
+    positions = joints[:, :, :3]
+    lost = ~np.isfinite(positions).all(2) & has_data(positions)[:, None]
+    if lost.any():
+        raise SkeletonError(rows[int(lost.argmax())] + 1, "not finite", "a position is not finite")
+    return Skeleton(
+        frames,
+        np.array(frame, np.int32),
+        np.array([_body_id(lines, head) for head in heads], np.uint64),
+        numbers(lines, heads, 10, "a body")[:, 1:],
+        joints,
+    )
+
+
+def _structure(lines: list[bytes]) -> tuple[int, list[int], list[int]]:
+    """The number of frames, and of each body its frame and the row where it begins."""
+    frames, at = whole(lines, 0, "the number of frames"), 1
     frame, heads = [], []
     for number in range(frames):
-        bodies = _whole(lines, at, "the number of bodies")
+        bodies = whole(lines, at, "the number of bodies")
         at += 1
         for _ in range(bodies):
-            if (count := _whole(lines, at + 1, "the number of joints")) != JOINTS:
+            words(lines, at, 10, "a body")
+            if (count := whole(lines, at + 1, "the number of joints")) != JOINTS:
                 raise SkeletonError(at + 2, "joints", f"{count} joints, expected {JOINTS}")
             frame.append(number)
             heads.append(at)
             at += 2 + JOINTS
             if at > len(lines):
                 raise SkeletonError(len(lines), "truncated", f"the file ends within frame {number + 1} of {frames}")
+            for row in (at - JOINTS, at - 1):  # enough to notice a line too many or too few
+                words(lines, row, 12, "a joint")
     if at < len(lines):
         raise SkeletonError(at + 1, "damaged", f"text after the last of {frames} frames")
-    joints = _numbers(lines, [row for head in heads for row in range(head + 2, head + 2 + JOINTS)], 12, finite=3)
-    return Skeleton(
-        frames,
-        np.array(frame, np.int32),
-        np.array([_body_id(lines, head) for head in heads], np.uint64),
-        _numbers(lines, heads, 10, finite=0)[:, 1:],
-        joints.reshape(-1, JOINTS, 12),
-    )
+    return frames, frame, heads
 
 
-def _whole(lines: list[bytes], row: int, what: str) -> int:
-    if row >= len(lines):
-        raise SkeletonError(len(lines), "truncated", f"the file ends where {what} is expected")
-    word = lines[row].strip()
-    if not word.isdigit() or len(word) > 18:
-        raise SkeletonError(row + 1, "damaged", f"{_shown(word)} where {what} is expected")
-    return int(word)
+def _doubled_line(lines: list[bytes], wrong: int) -> SkeletonError | None:
+    """The line that appears twice, if the file fits without it: the wrong row, or one in the body before it."""
+    for row in range(wrong, max(0, wrong - JOINTS - 2), -1):
+        if lines[row] == lines[row - 1]:
+            try:
+                _structure(lines[:row] + lines[row + 1 :])
+            except SkeletonError:
+                continue
+            return SkeletonError(row + 1, "doubled", "the line repeats the one before; the file is whole without it")
+    return None
 
 
 def _body_id(lines: list[bytes], row: int) -> int:
-    word = next(iter(lines[row].split(None, 1)), b"")
+    word = lines[row].split(None, 1)[0]
     if not word.isdigit() or len(word) > 20 or int(word) >= 2**64:
-        raise SkeletonError(row + 1, "damaged", f"the body id is {_shown(word)}, expected a whole number below 2**64")
+        raise SkeletonError(row + 1, "damaged", f"the body id is {shown(word)}, expected a whole number below 2**64")
     return int(word)
-
-
-def _numbers(lines: list[bytes], rows: list[int], columns: int, finite: int) -> np.ndarray:
-    """The numbers of these lines, (rows, columns), the first `finite` columns of which must be finite."""
-    mark = f" {_MARK} ".encode()
-    try:
-        values = np.fromstring(mark.join(lines[row] for row in rows) + mark, sep=" ") if rows else np.empty(0)
-    except (ValueError, DeprecationWarning):  # a word that is not a number
-        values = np.empty(1)
-    if values.size == len(rows) * (columns + 1):
-        values = values.reshape(-1, columns + 1)
-        if (values[:, columns] == _MARK).all() and np.isfinite(values[:, :finite]).all():
-            return values[:, :columns]
-    return np.array([_careful(lines[row], row, columns, finite) for row in rows])
-
-
-def _careful(line: bytes, row: int, columns: int, finite: int) -> list[float]:
-    """The numbers of a line, or what is wrong with it."""
-    words, values = line.split(), []
-    if len(words) != columns:
-        raise SkeletonError(row + 1, "fields", f"{len(words)} fields, expected {columns}")
-    for word in words:
-        try:
-            values.append(float(word.replace(b"_", b"?")))  # Python takes 1_0 for a number
-        except ValueError:
-            raise SkeletonError(row + 1, "damaged", f"{_shown(word)} where a number is expected") from None
-    if not np.isfinite(values[:finite]).all():
-        raise SkeletonError(row + 1, "not finite", "a position is not finite")
-    return values
-
-
-def _shown(word: bytes) -> str:
-    return repr(word[:40].decode("ascii", "backslashreplace"))
 
 
 def text(skeleton: Skeleton) -> str:

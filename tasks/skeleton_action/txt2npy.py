@@ -4,19 +4,21 @@
 
 A file that cannot be read stops nothing: DST/report.csv names it, with the line and the reason. What is there already
 is not read again, so that a run that was stopped goes on where it was.
+
+Exit status: 0 when every file was read, now or before; 1 when some were skipped; 2 when none was read.
 """
 
 import csv
 import io
 import os
+import sys
 import zipfile
-import zlib
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from itertools import pairwise
+from itertools import groupby
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
@@ -25,11 +27,15 @@ import tyro
 from tqdm import tqdm
 
 from ..command import guarded
-from ..config import TaskError, first_line
+from ..config import TaskError
 from ..run_folder import write_whole
-from .skeleton_file import JOINTS, Skeleton, SkeletonError, parse
+from .bodies import has_data
+from .clip_file import clip_arrays
+from .lines import SkeletonError
+from .skeleton_file import parse
 
 REPORT = "report.csv"
+OTHER_ENDING = "the name does not end in .skeleton: unpack or rename it if it is a clip, else remove it"
 
 
 @dataclass
@@ -53,37 +59,6 @@ class Skipped(NamedTuple):
     reason: str
 
 
-def arrays(skeleton: Skeleton, all_fields: bool) -> dict[str, np.ndarray]:
-    """What NAME.npz holds: frames (), frame (K,), body_id (K,) and position (K, 25, 3), in metres."""
-    kept = {
-        "frames": np.array(skeleton.frames),
-        "frame": skeleton.frame,
-        "body_id": skeleton.body_id,
-        "position": skeleton.joints[:, :, :3].astype(np.float32),
-    }
-    return kept | ({"body": skeleton.body, "joints": skeleton.joints} if all_fields else {})
-
-
-def read_arrays(path: Path) -> dict[str, np.ndarray]:
-    """What is in a NAME.npz."""
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            clip = {key: file[key] for key in ("frames", "frame", "body_id", "position")}
-        count, frames = len(clip["frame"]), int(clip["frames"])
-        if clip["position"].shape != (count, JOINTS, 3) or clip["body_id"].shape != (count,):
-            raise ValueError("shapes that do not fit each other")
-        if not count or clip["frame"].min() < 0 or clip["frame"].max() >= frames or frames > 10**6:
-            raise ValueError("frames that it does not have")
-        if clip["frame"].dtype.kind not in "iu" or not np.isfinite(clip["position"]).all():
-            raise ValueError("numbers that cannot be")
-    except (
-        *(OSError, ValueError, KeyError, TypeError, EOFError, OverflowError, MemoryError),
-        *(zipfile.BadZipFile, zlib.error),
-    ) as error:
-        raise TaskError(f"{path} is not a clip that txt2npy wrote: {first_line(error)}") from None
-    return clip
-
-
 def convert(path: Path, dst: Path, all_fields: bool) -> Skipped | None:
     """Reads one file; gives what hindered it."""
     result = dst / f"{path.stem}.npz"
@@ -91,9 +66,12 @@ def convert(path: Path, dst: Path, all_fields: bool) -> Skipped | None:
         if not path.is_file():
             raise OSError("not a regular file")
         skeleton = parse(path.read_bytes())
-        if not len(skeleton.frame):
-            raise SkeletonError(1, "no body", f"no body in any of {skeleton.frames} frames")
-        if np.abs(skeleton.joints[:, :, :3]).max() > 1000:
+        arrays = clip_arrays(skeleton, all_fields)
+        seen = has_data(arrays["position"])
+        if not seen.any():
+            without = "all joints at one point, or NaN" if len(seen) else "there is none"
+            raise SkeletonError(1, "no body", f"no body with data in any of {skeleton.frames} frames: {without}")
+        if np.abs(arrays["position"][seen]).max() > 1000:
             raise SkeletonError(1, "not finite", "a joint is farther away than 1000 m")
     except (SkeletonError, OSError) as error:
         result.unlink(missing_ok=True)  # of what the text was before
@@ -101,22 +79,29 @@ def convert(path: Path, dst: Path, all_fields: bool) -> Skipped | None:
             return Skipped(str(path), error.line, error.kind, error.reason)
         return Skipped(str(path), 0, "unreadable", str(error))
     content = io.BytesIO()
-    np.savez(content, **arrays(skeleton, all_fields))  # type: ignore[arg-type]
+    np.savez(content, **arrays)  # type: ignore[arg-type]
     write_whole(result, content.getvalue())
     return None
 
 
-def sources(src: Path) -> list[Path]:
-    """The files to read, in the order of their names, which must differ."""
+def sources(src: Path) -> tuple[list[list[Path]], list[Path]]:
+    """The .skeleton files, grouped and sorted by name; and files whose names only resemble that."""
     if not src.is_dir():
         raise TaskError(f"SRC {src} is not a folder; it should hold .skeleton files")
-    found = sorted(src.rglob("*.skeleton"), key=lambda path: path.name)
+    found = [path for path in src.rglob("*") if ".skeleton" in path.name.lower() and not path.is_dir()]
     if not found:
         raise TaskError(f"there is no .skeleton file in {src}")
-    for one, other in pairwise(found):
-        if one.name == other.name:
-            raise TaskError(f"{one} and {other} have the same name; keep one of them")
-    return found
+    clips = sorted((path for path in found if path.name.endswith(".skeleton")), key=lambda path: (path.name, path))
+    groups = [list(paths) for _, paths in groupby(clips, key=lambda path: path.name)]
+    return groups, [path for path in found if not path.name.endswith(".skeleton")]
+
+
+def of_one_name(paths: list[Path], dst: Path) -> Iterator[Skipped]:
+    """Skips files that share a name: which of them NAME.npz should hold is unknown, so an earlier one is removed."""
+    (dst / f"{paths[0].stem}.npz").unlink(missing_ok=True)
+    for path in paths:
+        others = " and ".join(str(other) for other in paths if other != path)
+        yield Skipped(str(path), 0, "same name", f"the same name as {others}; keep one of them")
 
 
 def is_done(path: Path, config: Config) -> bool:
@@ -132,23 +117,27 @@ def is_done(path: Path, config: Config) -> bool:
         return "joints.npy" in file.namelist()
 
 
-def txt2npy(config: Config) -> None:
-    """Converts a folder, and reports what was skipped."""
+def txt2npy(config: Config) -> int:
+    """Converts a folder, and reports what was skipped. Returns the exit status."""
     if config.workers < 1:
         raise TaskError(f"--workers is {config.workers}, expected a number above 0")
-    found = sources(config.src)
+    groups, others = sources(config.src)
     config.dst.mkdir(parents=True, exist_ok=True)
+    found = [paths[0] for paths in groups if len(paths) == 1]
     left = [path for path in found if not is_done(path, config)]
-    skipped = [one for one in tqdm(_convert_all(left, config), total=len(left), unit="file") if one]
+    unreadable = [one for one in tqdm(_convert_all(left, config), total=len(left), unit="file") if one]
+    skipped = unreadable + [one for paths in groups if len(paths) > 1 for one in of_one_name(paths, config.dst)]
+    skipped += [Skipped(str(path), 0, "other ending", OTHER_ENDING) for path in others]
     table = io.StringIO()
     writer = csv.writer(table, lineterminator="\n")
-    writer.writerows([Skipped._fields, *skipped])
+    writer.writerows([Skipped._fields, *sorted(skipped)])
     write_whole(config.dst / REPORT, table.getvalue().encode(errors="surrogateescape"))
     kinds = "".join(f", {count} {kind}" for kind, count in Counter(one.kind for one in skipped).most_common())
     print(
-        f"{len(left) - len(skipped)} read, {len(found) - len(left)} there already, {len(skipped)} skipped"
+        f"{len(left) - len(unreadable)} read, {len(found) - len(left)} there already, {len(skipped)} skipped"
         + (f" ({kinds[2:]}): see {config.dst / REPORT}" if skipped else "")
     )
+    return (1 if len(found) > len(unreadable) else 2) if skipped else 0
 
 
 def _convert_all(paths: list[Path], config: Config) -> Iterator[Skipped | None]:
@@ -166,7 +155,12 @@ def _convert_all(paths: list[Path], config: Config) -> Iterator[Skipped | None]:
 
 def main(arguments: list[str] | None = None) -> None:
     prog = "python -m tasks.skeleton_action.txt2npy"
-    guarded(lambda: txt2npy(tyro.cli(Config, args=arguments, description=__doc__, prog=prog)), prog)
+
+    def run() -> None:
+        if status := txt2npy(tyro.cli(Config, args=arguments, description=__doc__, prog=prog)):
+            sys.exit(status)
+
+    guarded(run, prog)
 
 
 if __name__ == "__main__":
