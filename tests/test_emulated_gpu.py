@@ -11,6 +11,7 @@ import pytest
 import torch  # before cupy
 
 from indrnn_cupy.check.emulated_gpu import Fault, UnknownInstruction, compile, installed, run
+from indrnn_cupy.runtime.bridge import to_cupy
 
 RANDOM = np.random.default_rng(0)
 
@@ -405,15 +406,16 @@ def test_the_stand_in_launches_like_cupy() -> None:
         kernel = cupy.RawModule(code=SCALE, options=("-DFACTOR=2",), backend="nvrtc").get_function("scale")
         x = torch.arange(6.0).reshape(2, 3)
         external = cupy.cuda.Stream.from_external(SimpleNamespace(__cuda_stream__=lambda: (0, 77)))
-        kernel((1, 0), (64,), (cupy.from_dlpack(x.T), cupy.int32(6)), stream=external)
-        with external:
-            kernel((1,), (64,), (cupy.from_dlpack(x), cupy.int32(6)))
+        kernel((1, 0), (64,), (to_cupy(x.T), cupy.int32(6)), stream=external)
+        kernel((1,), (64,), (to_cupy(x), cupy.int32(6)))
         assert x.tolist() == [[0, 4, 8], [12, 16, 20]]
         assert [(call.name, call.grid, call.block, call.stream) for call in launches] == [
             ("scale", (1, 1), (64,), 77),
-            ("scale", (1,), (64,), 77),
+            ("scale", (1,), (64,), 0),
         ]
         assert launches[0].stats["global_store_bytes"] == 24
+        with pytest.raises(TypeError, match="expected a tuple, got a list"):
+            kernel([1], (64,), (to_cupy(x), cupy.int32(6)))
         with pytest.raises(TypeError, match="NumPy array"):
             kernel((1,), (64,), (x.numpy(), cupy.int32(6)))
         with pytest.raises(AttributeError, match="no kernel other; there are scale"):

@@ -31,7 +31,7 @@ def missing(device_type: str) -> str:
         if device_type == "cpu":
             host.compiler()
         elif device_type == "cuda":
-            cuda.cupy()
+            cuda.check()
         elif device_type != "meta":  # shapes alone
             return f"there are no kernels for {device_type} tensors"
     except CompilerMissingError as error:
