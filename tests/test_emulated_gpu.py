@@ -293,6 +293,24 @@ FAULTS: dict[str, tuple[str, str, list[Any], str]] = {
         [FLOATS],
         "race: .* store of 4 bytes",
     ),
+    "global read after write": (
+        "float* x",
+        "if (blockIdx.x) return; x[i] = 1; x[i] += x[63 - i];",
+        [FLOATS],
+        "race: another warp .* load of 4 bytes by thread 0 at byte 252 of k_param_0",
+    ),
+    "global write after read": (
+        "const float* x, volatile float* y",
+        "if (blockIdx.x) return; float v = y[63 - i]; y[i] = v + x[i];",
+        [FLOATS, FLOATS.copy()],
+        "race: another warp .* store of 4 bytes by thread 0 at byte 0 of k_param_1",
+    ),
+    "global write after write": (
+        "float* x",
+        "if (blockIdx.x) return; x[i] = 1; __syncthreads(); x[0] = i;",
+        [FLOATS],
+        "race: another warp .* store of 4 bytes",
+    ),
     "barriers apart": (
         "float* x",
         "if (i < 32) { x[i] = 1; __syncthreads(); x[i] = x[i + 32]; } __syncthreads(); x[i] += 1;",
