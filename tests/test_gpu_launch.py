@@ -5,7 +5,7 @@ import re
 import subprocess
 import sys
 from types import SimpleNamespace
-from unittest.mock import patch
+from unittest.mock import MagicMock, patch
 
 import pytest
 import torch
@@ -115,11 +115,16 @@ def test_what_cupy_lacks_is_said_with_a_remedy():
 
 def test_what_a_gpu_s_first_kernel_finds_missing_lets_the_plain_form_run():
     headers = RuntimeError("Failed to find CUDA headers. Please install CUDA toolkit headers")
-    with installed(), patch.object(torch.cuda, "is_available", lambda: True):
+    with (
+        installed(),
+        patch.object(torch.cuda, "is_available", lambda: True),
+        patch.object(torch.cuda, "device", MagicMock()) as device,
+    ):
         cuda.cupy.cache_clear(), cuda._module.cache_clear()
-        assert missing.__wrapped__("cuda") == ""
+        assert missing.__wrapped__("cuda", 1) == ""
+        device.assert_called_once_with(1)  # else it would take memory of another GPU
         with patch.object(stand_in_cupy.RawModule, "get_function", side_effect=headers):
-            assert "brings NVRTC and the CUDA headers" in missing.__wrapped__("cuda")
+            assert "brings NVRTC and the CUDA headers" in missing.__wrapped__("cuda", 1)
     cuda.cupy.cache_clear(), cuda._module.cache_clear()
 
 

@@ -67,13 +67,14 @@ def cupy() -> Any:
     return cupy
 
 
-def check() -> None:
-    """Raises CompilerMissingError unless CuPy can compile a kernel and, where there is a GPU, load it."""
+def check(index: int | None) -> None:
+    """Raises CompilerMissingError unless CuPy can compile a kernel and, where there is a GPU, load it there."""
     nvrtc = cupy().cuda.nvrtc
     with explained("an empty kernel"):
         nvrtc.getVersion()
         if torch.cuda.is_available():
-            _module('extern "C" __global__ void nothing() {}', ()).get_function("nothing")
+            with torch.cuda.device(index):  # None: the current one
+                _module('extern "C" __global__ void nothing() {}', ()).get_function("nothing")
 
 
 @cache
