@@ -167,8 +167,7 @@ extern "C" __global__ void egru_backward(
             grad_trace[i] = reset ? real(0) : DECAY * of_trace;
             grad_event[i] = 0;
         }
-        __syncthreads();
-        if (!recurrent || reset) continue;
+        if (!recurrent || reset) continue;  // no barrier: find has one before a thread reads what another wrote above
         for (int first = 0; first < units; first += LISTED) {
             const int count = find(needed, first, units, [&](int i) INLINED {
                 const real sent = y_before[i];

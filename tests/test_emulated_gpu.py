@@ -11,6 +11,7 @@ import pytest
 import torch  # before cupy
 
 from indrnn_cupy.check.emulated_gpu import Fault, UnknownInstruction, compile, installed, run
+from indrnn_cupy.runtime.bridge import to_cupy
 
 RANDOM = np.random.default_rng(0)
 
@@ -292,6 +293,24 @@ FAULTS: dict[str, tuple[str, str, list[Any], str]] = {
         [FLOATS],
         "race: .* store of 4 bytes",
     ),
+    "global read after write": (
+        "float* x",
+        "if (blockIdx.x) return; x[i] = 1; x[i] += x[63 - i];",
+        [FLOATS],
+        "race: another warp .* load of 4 bytes by thread 0 at byte 252 of k_param_0",
+    ),
+    "global write after read": (
+        "const float* x, volatile float* y",
+        "if (blockIdx.x) return; float v = y[63 - i]; y[i] = v + x[i];",
+        [FLOATS, FLOATS.copy()],
+        "race: another warp .* store of 4 bytes by thread 0 at byte 0 of k_param_1",
+    ),
+    "global write after write": (
+        "float* x",
+        "if (blockIdx.x) return; x[i] = 1; __syncthreads(); x[0] = i;",
+        [FLOATS],
+        "race: another warp .* store of 4 bytes",
+    ),
     "barriers apart": (
         "float* x",
         "if (i < 32) { x[i] = 1; __syncthreads(); x[i] = x[i + 32]; } __syncthreads(); x[i] += 1;",
@@ -405,15 +424,16 @@ def test_the_stand_in_launches_like_cupy() -> None:
         kernel = cupy.RawModule(code=SCALE, options=("-DFACTOR=2",), backend="nvrtc").get_function("scale")
         x = torch.arange(6.0).reshape(2, 3)
         external = cupy.cuda.Stream.from_external(SimpleNamespace(__cuda_stream__=lambda: (0, 77)))
-        kernel((1, 0), (64,), (cupy.from_dlpack(x.T), cupy.int32(6)), stream=external)
-        with external:
-            kernel((1,), (64,), (cupy.from_dlpack(x), cupy.int32(6)))
+        kernel((1, 0), (64,), (to_cupy(x.T), cupy.int32(6)), stream=external)
+        kernel((1,), (64,), (to_cupy(x), cupy.int32(6)))
         assert x.tolist() == [[0, 4, 8], [12, 16, 20]]
         assert [(call.name, call.grid, call.block, call.stream) for call in launches] == [
             ("scale", (1, 1), (64,), 77),
-            ("scale", (1,), (64,), 77),
+            ("scale", (1,), (64,), 0),
         ]
         assert launches[0].stats["global_store_bytes"] == 24
+        with pytest.raises(TypeError, match="expected a tuple, got a list"):
+            kernel([1], (64,), (to_cupy(x), cupy.int32(6)))
         with pytest.raises(TypeError, match="NumPy array"):
             kernel((1,), (64,), (x.numpy(), cupy.int32(6)))
         with pytest.raises(AttributeError, match="no kernel other; there are scale"):

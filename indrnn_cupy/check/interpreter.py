@@ -20,7 +20,7 @@ def interpreted(chunk: int = 0) -> Iterator[list[LaunchRecord]]:
 
     With `chunk`, time is cut into chunks of as many steps, as for few lanes and many steps.
     """
-    stream = SimpleNamespace(__cuda_stream__=lambda: (0, STREAM))
+    stream = SimpleNamespace(cuda_stream=STREAM)  # a stream of torch 2.6 has no more that matters
     with installed() as log, ExitStack() as patches:
         for place, name, value in (
             (torch.cuda, "device", lambda _: nullcontext()),
@@ -30,7 +30,7 @@ def interpreted(chunk: int = 0) -> Iterator[list[LaunchRecord]]:
             (chunks, "chunk_steps", lambda *_: chunk),
         ):
             patches.enter_context(patch.object(place, name, value))
-        for cached in (cuda.load, cuda._module):
+        for cached in (cuda.cupy, cuda.load, cuda._module):
             cached.cache_clear()
             patches.callback(cached.cache_clear)
         yield log

@@ -43,10 +43,7 @@ def _cupy() -> str:
     import cupy
     from cupy.cuda import nvrtc
 
-    try:
-        version = ".".join(map(str, nvrtc.getVersion()))
-    except (RuntimeError, OSError) as error:
-        return f"{cupy.__version__}, without NVRTC ({error})"
+    version = ".".join(map(str, nvrtc.getVersion()))
     if not torch.cuda.is_available():
         return f"{cupy.__version__}, NVRTC {version}"
     driver = cupy.cuda.runtime.driverGetVersion()

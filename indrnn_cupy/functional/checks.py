@@ -133,7 +133,7 @@ def _warn(reason: str) -> None:
 @torch.compiler.assume_constant_result
 def compiled(device: torch.device) -> bool:
     """Whether kernels can run on this device; if not, says once what is missing."""
-    if reason := missing(device.type):
+    if reason := missing(device.type, device.index):
         if overlay():
             raise CompilerMissingError(f"{reason}; without it the kernels in {overlay()} cannot run")
         _warn(reason)

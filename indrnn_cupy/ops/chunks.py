@@ -38,7 +38,7 @@ def launch(
     """Sums up all chunks, finds where each of them starts, and runs the kernel in each."""
     sequence = kernel.of(tensors)[0]
     T, B, H = sequence.shape
-    chunks, real = math.ceil(T / chunk), TYPES[sequence.dtype][2]
+    chunks, real = gpu.grid(kernel, T, B, H, chunk)[-1], TYPES[sequence.dtype][2]
     found = sequence.new_empty(4 if summary.clamped else 2, chunks, B, H, dtype=real)
     gpu.launch(summary.kernel, cell, steps, (*(tensors[place] for place in summary.takes), found), chunk)
     initial, starts = tensors[summary.start], found.new_empty(chunks, B, H)

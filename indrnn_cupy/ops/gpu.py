@@ -10,7 +10,7 @@ from .sequence import SequenceKernel, Steps, Tensors, defines, numbers
 
 THREADS = 32  # of a block: few lanes reach all multiprocessors, and registers, not blocks, limit how many warps fit
 ROW_THREADS = 256  # of a block that has a whole row
-MOST_UNITS = 65535 * THREADS
+MOST_BLOCKS = (2**31 - 1, 65535, 65535)  # of a grid, in each direction; CuPy cuts what is above off, without a word
 
 
 def launch(kernel: SequenceKernel, cell: tuple[str, ...], steps: Steps, tensors: Tensors, chunk: int = 0) -> None:
@@ -18,13 +18,27 @@ def launch(kernel: SequenceKernel, cell: tuple[str, ...], steps: Steps, tensors:
     sequences = kernel.of(tensors)
     first = sequences[0]
     T, B, H = first.shape
-    if H > MOST_UNITS:
-        raise ValueError(f"H is {H}; the grid of a GPU reaches {MOST_UNITS} hidden units, cut the sequence in two")
-    unit_blocks = 1 if kernel.block_per_row else math.ceil(H / THREADS)
     program = layout(kernel, first.dtype, steps.resets is not None, chunk > 0, cell)
     arguments = (*tensors, steps.lengths, steps.resets, *numbers(steps, sequences, chunk or T))
-    grid = (B, unit_blocks, math.ceil(T / chunk) if chunk else 1)
-    cuda.launch(kernel, program, grid, threads(kernel), arguments, first.device)
+    cuda.launch(kernel, program, grid(kernel, T, B, H, chunk), threads(kernel), arguments, first.device)
+
+
+def grid(kernel: SequenceKernel, T: int, B: int, H: int, chunk: int) -> tuple[int, int, int]:
+    """Blocks of rows, of hidden units and of steps; raises ValueError if that is more than a GPU has."""
+    unit_blocks = 1 if kernel.block_per_row else math.ceil(H / THREADS)
+    rows, _, chunks = blocks = B, unit_blocks, math.ceil(T / chunk) if chunk else 1
+    most_rows, most_unit_blocks, most_chunks = MOST_BLOCKS
+    if rows > most_rows:
+        raise ValueError(f"B is {B}, expected at most {most_rows} rows on a GPU; split the batch")
+    if unit_blocks > most_unit_blocks:
+        most = most_unit_blocks * THREADS
+        raise ValueError(f"H is {H}, expected at most {most} hidden units on a GPU; split the hidden units")
+    if chunks > most_chunks:
+        raise ValueError(
+            f"chunk is {chunk}, which cuts T = {T} steps into {chunks} chunks, expected at most {most_chunks}; "
+            f"use a chunk of {math.ceil(T / most_chunks)} or more"
+        )
+    return blocks
 
 
 def threads(kernel: SequenceKernel) -> int:

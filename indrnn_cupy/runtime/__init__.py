@@ -25,13 +25,13 @@ __all__ = [
 
 
 @cache
-def missing(device_type: str) -> str:
-    """What is missing to run kernels on this type of device, and how to get it; empty if nothing is."""
+def missing(device_type: str, index: int | None = None) -> str:
+    """What is missing to run kernels on a device, and how to get it; empty if nothing is. `index`: of which GPU."""
     try:
         if device_type == "cpu":
             host.compiler()
         elif device_type == "cuda":
-            cuda.cupy()
+            cuda.check(index)
         elif device_type != "meta":  # shapes alone
             return f"there are no kernels for {device_type} tensors"
     except CompilerMissingError as error:

@@ -28,6 +28,7 @@ class Argument(Region):
         as_strided(first, (*array.shape, array.itemsize), (*array.strides, 1))[...] = True
         self.belongs = None if mask.all() else mask
         self.writers = np.full(high - low, -1, np.int32)  # the block that wrote each byte
+        self.written, self.read = np.zeros((2, high - low), np.int64)  # when and by which warp: see check_warps
 
     def locate(self, access: Access) -> np.ndarray:
         offsets = super().locate(access)
@@ -37,9 +38,23 @@ class Argument(Region):
         writers = self.writers[touched]
         mine = np.all((writers == -1) | (writers == access.block), axis=1)
         self.require(mine, "race: another block wrote this", access, offsets)
+        self.check_warps(access, offsets, touched)
         if access.word == "store":
             self.writers[touched] = access.block
         return offsets
+
+    def check_warps(self, access: Access, offsets: np.ndarray, touched: np.ndarray) -> None:
+        """A byte's last reader and last writer are held as a number: WARP for each interval, and the warp."""
+        start = access.interval * WARP
+        own = (start + access.threads // WARP)[:, None]
+        seen = [self.written[touched]]
+        if access.word == "store":
+            self.written[touched] = own
+            seen += [self.read[touched], self.written[touched]]  # again: two warps may race in one instruction
+        else:
+            self.read[touched] = own
+        alone = np.all([(last < start) | (last == own) for last in seen], axis=(0, 2))
+        self.require(alone, "race: another warp accessed this since the last barrier", access, offsets)
 
 
 class GlobalMemory(Memory):
@@ -48,10 +63,20 @@ class GlobalMemory(Memory):
     def __init__(self, arguments: dict[int, Argument], nulls: list[str], statistics: Counter[str]) -> None:
         self.arguments, self.nulls, self.statistics = arguments, nulls, statistics
         self.block = 0  # the one that runs
+        self.interval = 0  # between two barriers of a block
+
+    def begin(self, block: int) -> None:
+        """A new block begins."""
+        self.block = block
+        self.synchronize()
+
+    def synchronize(self) -> None:
+        """All threads passed a barrier: what went before can no longer race with what comes."""
+        self.interval += 1
 
     def reach(self, access: Access) -> Reached:
         self.count(access)
-        access = access._replace(block=self.block)
+        access = access._replace(block=self.block, interval=self.interval)
         numbers = access.addresses >> ARGUMENT_SHIFT
         for number in distinct(numbers).tolist():
             chosen = numbers == number

@@ -71,7 +71,7 @@ class Launch:
     def run(self) -> None:
         for block, (z, y, x) in enumerate(itertools.product(*map(range, reversed(self.grid)))):
             self.lanes.begin((x, y, z))
-            self.global_memory.block = block
+            self.global_memory.begin(block)
             self.shared.clear()
             try:
                 self.run_block()
@@ -125,4 +125,5 @@ class Launch:
             )
             raise Fault(f"barrier: threads wait at different ones: {where}\n  {self.steps[barriers[0]].text}")
         waiting[:] = False
+        self.global_memory.synchronize()
         self.shared.synchronize()

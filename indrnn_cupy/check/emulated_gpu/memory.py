@@ -26,6 +26,7 @@ class Access(NamedTuple):
     addresses: np.ndarray
     threads: np.ndarray
     block: int = 0
+    interval: int = 0  # between two barriers
 
     def part(self, chosen: np.ndarray) -> "Access":
         return self._replace(addresses=self.addresses[chosen], threads=self.threads[chosen])

@@ -7,8 +7,8 @@ import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from types import ModuleType
-from typing import Any, ClassVar, NamedTuple
+from types import ModuleType, SimpleNamespace
+from typing import Any, NamedTuple
 
 import cupy as real_cupy
 import numpy as np
@@ -39,14 +39,15 @@ class ndarray(np.ndarray):
     """An array on the emulated device: a NumPy array is refused as an argument, as by CuPy."""
 
 
-def from_dlpack(tensor: Any) -> ndarray:
-    return np.from_dlpack(tensor).view(ndarray)
+def from_dlpack(array: Any) -> ndarray:
+    """Asks as CuPy does where each thread has a default stream, number 2, for which torch makes no capsule."""
+    device, capsule = array.__dlpack_device__(), array.__dlpack__(stream=2, max_version=(1, 0), copy=None)
+    held = SimpleNamespace(__dlpack__=lambda **_: capsule, __dlpack_device__=lambda: device)
+    return np.from_dlpack(held).view(ndarray)
 
 
 class Stream:
-    """A stream, of which only the address matters; as a context manager it is that of the launches inside."""
-
-    entered: ClassVar[list["Stream"]] = []
+    """A stream, of which only the address matters."""
 
     def __init__(self, ptr: int = 0) -> None:
         self.ptr = ptr
@@ -56,12 +57,11 @@ class Stream:
         _, ptr = stream.__cuda_stream__()
         return cls(ptr)
 
-    def __enter__(self) -> "Stream":
-        self.entered.append(self)
-        return self
 
-    def __exit__(self, *_: object) -> None:
-        self.entered.pop()
+def must_be_tuple(value: tuple[Any, ...]) -> tuple[Any, ...]:
+    if not isinstance(value, tuple):
+        raise TypeError(f"expected a tuple, got a {type(value).__name__}")  # as Cython says of CuPy's parameters
+    return value
 
 
 class RawModule:
@@ -77,7 +77,7 @@ class RawModule:
     ) -> None:
         if backend != "nvrtc" or name_expressions:
             raise NotImplementedError("only kernels with plain names, compiled by NVRTC")
-        self.code, self.options = code, tuple(options)
+        self.code, self.options = code, must_be_tuple(options)
 
     def get_function(self, name: str) -> "Function":
         ptx, _ = compile(self.code, options=self.options)
@@ -94,8 +94,8 @@ class Function:
 
     def __call__(
         self,
-        grid: Sequence[int],
-        block: Sequence[int],
+        grid: tuple[int, ...],
+        block: tuple[int, ...],
         args: Sequence[Any],
         *,
         shared_mem: int = 0,
@@ -103,10 +103,9 @@ class Function:
     ) -> None:
         if any(isinstance(value, np.ndarray) and not isinstance(value, ndarray) for value in args):
             raise TypeError("a NumPy array cannot be an argument of a kernel")
-        used = stream or (Stream.entered or [Stream()])[-1]
-        grid = [max(1, size) for size in grid]  # as CuPy does
-        stats = run(self.ptx, self.name, args, grid, block, shared_mem)
-        launches.append(LaunchRecord(self.name, tuple(grid), tuple(block), stats, shared_mem, used.ptr))
+        grid = tuple(max(1, size) for size in must_be_tuple(grid))  # as CuPy does
+        stats = run(self.ptx, self.name, args, grid, must_be_tuple(block), shared_mem)
+        launches.append(LaunchRecord(self.name, grid, block, stats, shared_mem, (stream or Stream()).ptr))
 
 
 @contextmanager
