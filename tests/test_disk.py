@@ -1,13 +1,18 @@
 """The cache of compiled code: whole entries or none, and nobody else's."""
 
+import fcntl
 import os
+import shutil
+import signal
 import stat
 import subprocess
 import sys
+import time
 
 import pytest
 
-from indrnn_cupy.runtime import disk
+from indrnn_cupy.runtime import disk, process_folder
+from indrnn_cupy.runtime.errors import KernelCompileError
 
 
 @pytest.fixture
@@ -26,9 +31,13 @@ def build(content):
     return write, builds
 
 
+def get(write):
+    return disk.get("key.so", write, lambda path: path)
+
+
 def test_builds_once_and_keeps_it_private(place):
     write, builds = build(b"code")
-    first, second = disk.get("key", ".so", write), disk.get("key", ".so", write)
+    first, second = get(write), get(write)
     assert first == second == place / "key.so" and len(builds) == 1
     assert first.read_bytes().startswith(b"code")
     assert stat.S_IMODE(place.stat().st_mode) == 0o700 and stat.S_IMODE(first.stat().st_mode) == 0o700
@@ -38,23 +47,23 @@ def test_builds_once_and_keeps_it_private(place):
 @pytest.mark.parametrize("damage", [lambda b: b[:-5], lambda b: b"", lambda b: b"X" + b[1:]])
 def test_damaged_entry_is_built_anew(place, damage):
     write, builds = build(b"code" * 100)
-    entry = disk.get("key", ".so", write)
+    entry = get(write)
     sound = entry.read_bytes()
     entry.write_bytes(damage(sound))
-    assert disk.get("key", ".so", write).read_bytes() == sound and len(builds) == 2
+    assert get(write).read_bytes() == sound and len(builds) == 2
 
 
 def test_entry_that_others_may_write_is_built_anew(place):
     write, builds = build(b"code")
-    disk.get("key", ".so", write).chmod(0o777)
-    disk.get("key", ".so", write)
+    get(write).chmod(0o777)
+    get(write)
     assert len(builds) == 2
 
 
 def test_folder_that_others_may_write_is_not_used(place):
     place.mkdir()
     place.chmod(0o777)
-    entry = disk.get("key", ".so", build(b"code")[0])
+    entry = get(build(b"code")[0])
     assert entry.parent != place and not list(place.iterdir())
 
 
@@ -63,7 +72,7 @@ def test_home_that_cannot_be_written_is_no_hindrance(home, monkeypatch):
     monkeypatch.delenv("INDRNN_CUPY_CACHE_DIR")
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
     monkeypatch.setenv("HOME", home)
-    assert disk.get("key", ".so", build(b"code")[0]).read_bytes().startswith(b"code")
+    assert get(build(b"code")[0]).read_bytes().startswith(b"code")
 
 
 def test_user_without_a_home_is_served(monkeypatch):
@@ -73,20 +82,20 @@ def test_user_without_a_home_is_served(monkeypatch):
     monkeypatch.delenv("INDRNN_CUPY_CACHE_DIR")
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
     monkeypatch.setattr(disk.Path, "home", no_home)
-    assert disk.get("key", ".so", build(b"code")[0]).read_bytes().startswith(b"code")
+    assert get(build(b"code")[0]).read_bytes().startswith(b"code")
 
 
 def test_something_in_the_way_or_a_full_disk_is_no_hindrance(place, monkeypatch):
     (place / "key.so").mkdir(parents=True)
     place.chmod(0o700)
-    entry = disk.get("key", ".so", build(b"code")[0])
+    entry = get(build(b"code")[0])
     assert entry.parent != place and entry.read_bytes().startswith(b"code")
 
 
 def test_link_to_a_folder_of_ours_is_used(place, tmp_path):
     (tmp_path / "real").mkdir(mode=0o700)
     place.symlink_to(tmp_path / "real")
-    assert disk.get("key", ".so", build(b"code")[0]).parent == place
+    assert get(build(b"code")[0]).parent == place
 
 
 def test_child_that_ends_does_not_take_the_temporary_folder(place):
@@ -103,15 +112,172 @@ def test_failed_build_leaves_nothing(place):
         raise RuntimeError("stopped")
 
     with pytest.raises(RuntimeError, match="stopped"):
-        disk.get("key", ".so", fail)
+        get(fail)
     assert not list(place.iterdir())
 
 
-def test_many_processes_at_once(place):
-    code = "import torch; from indrnn_cupy import functional as F; print(F.indrnn(torch.ones(3,1,1), torch.ones(1))[1])"
-    processes = [
-        subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, env=os.environ, text=True)
-        for _ in range(3)
-    ]
-    assert [p.communicate()[0].strip() for p in processes] == ["tensor([[3.]])"] * 3
-    assert not [p for p in place.iterdir() if p.suffix == ".tmp"]
+PROGRAM = "import torch; from indrnn_cupy import functional as F; print(F.indrnn(torch.ones(3,1,1), torch.ones(1))[1])"
+
+
+@pytest.fixture
+def counted_compiler(tmp_path, monkeypatch):
+    """A compiler that notes each program that it compiles."""
+    log, script = tmp_path / "compiled", tmp_path / "compiler"
+    log.touch()
+    script.write_text(f'#!/bin/sh\ncase "$*" in *-dM*) ;; *) echo run >> {log};; esac\nexec g++ "$@"\n')
+    script.chmod(0o755)
+    monkeypatch.setenv("CXX", str(script))
+    return lambda: log.read_text().count("run")
+
+
+def run_many(count, **options):
+    command = [sys.executable, "-c", PROGRAM]
+    options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, **options}
+    return [subprocess.Popen(command, **options) for _ in range(count)]
+
+
+def test_one_of_many_processes_compiles(place, counted_compiler):
+    processes = run_many(6)
+    assert [p.communicate()[0].strip() for p in processes] == ["tensor([[3.]])"] * 6
+    assert counted_compiler() == 1
+    assert [path.suffix for path in place.iterdir()] == [".so"]
+
+
+def test_a_killed_compile_leaves_nothing_that_stays(place, counted_compiler, tmp_path, monkeypatch):
+    (temporary := tmp_path / "tmp").mkdir()
+    monkeypatch.setenv("TMPDIR", str(temporary))
+    (process,) = run_many(1, start_new_session=True)
+    while not counted_compiler():
+        time.sleep(0.01)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    assert list(temporary.iterdir())
+    (process,) = run_many(1)
+    assert process.communicate()[0].strip() == "tensor([[3.]])"
+    assert not list(temporary.iterdir()) and [path.suffix for path in place.iterdir()] == [".so"]
+
+
+def test_others_wait_for_a_time_and_then_build_too(place, monkeypatch):
+    monkeypatch.setattr(disk, "PATIENCE", 0.1)
+    place.mkdir(mode=0o700)
+    with open(place / "key.so.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        write, builds = build(b"code")
+        assert get(write) == place / "key.so" and len(builds) == 1
+
+
+def test_drafts_of_killed_processes_are_removed(place):
+    place.mkdir(mode=0o700)
+    old, new = place / "old.tmp", place / "new.tmp"
+    old.touch(), new.touch()
+    os.utime(old, (0, 0))
+    get(build(b"code")[0])
+    assert not old.exists() and new.exists()
+
+
+def nothing_executed(forbidden):
+    """A loader as it is on a file system that is mounted noexec."""
+
+    def load(path):
+        if forbidden in path.parents:
+            raise OSError("failed to map segment from shared object")
+        return path
+
+    return load
+
+
+def test_a_cache_that_may_not_hold_code_is_not_built_for_twice(place):
+    write, builds = build(b"code")
+    for _ in range(2):
+        entry = disk.get("key.so", write, nothing_executed(place))
+        assert entry.parent == process_folder.path() and entry.read_bytes().startswith(b"code")
+        entry.unlink()
+    assert len(builds) == 1
+
+
+def test_where_nothing_may_hold_code_the_remedy_is_said(place):
+    with pytest.raises(KernelCompileError, match=r"cannot be kept or loaded .*map segment.*set INDRNN_CUPY_CACHE_DIR"):
+        disk.get("key.so", build(b"code")[0], nothing_executed(place.parents[-1]))
+
+
+def test_a_mount_without_execution(place, tmp_path):
+    place.mkdir(mode=0o700)
+    if subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "noexec,mode=700", "tmpfs", place], capture_output=True
+    ).returncode:
+        pytest.skip("mounting is not allowed")
+    try:
+        (process,) = run_many(1)
+        assert process.communicate()[0].strip() == "tensor([[3.]])"
+    finally:
+        subprocess.run(["umount", place], check=True)
+
+
+def test_a_full_file_system(place, tmp_path):
+    place.mkdir(mode=0o700)
+    if subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=4k,mode=700", "tmpfs", place], capture_output=True
+    ).returncode:
+        pytest.skip("mounting is not allowed")
+    try:
+        write, builds = build(b"code" * 10_000)
+        assert get(write).parent == process_folder.path() and len(builds) == 1
+        assert not list(place.iterdir())
+        (process,) = run_many(1, env={**os.environ, "TMPDIR": str(place), "INDRNN_CUPY_CACHE_DIR": str(place / "x")})
+        assert "KernelError: no temporary folder" in (said := process.communicate()[1]) or "no room" in said, said
+    finally:
+        subprocess.run(["umount", place], check=True)
+
+
+def test_an_image_s_cache_is_read_by_another_user(place, tmp_path):
+    """Filled by root, read-only for everybody else."""
+    if os.getuid() != 0:
+        pytest.skip("not root")
+    get(build(b"code")[0])
+    for path in (place, *place.iterdir()):
+        path.chmod(0o755)
+    for path in (tmp_path, *tmp_path.parents[:-2]):
+        path.chmod(0o755)
+    code = "import os; from indrnn_cupy.runtime import disk; os.setuid(12345); "
+    code += "print(disk.get('key.so', None, lambda path: path))"  # builds nothing
+    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment)
+    assert done.stdout.strip() == str(place / "key.so"), done.stderr
+
+
+def test_an_entry_of_another_user_is_not_loaded(place):
+    if os.getuid() != 0:
+        pytest.skip("not root")
+    write, builds = build(b"code")
+    os.chown(get(write), 12345, 12345)
+    get(write)
+    assert len(builds) == 2
+
+
+def test_a_cache_that_is_removed_while_in_use(place):
+    write, builds = build(b"code")
+    get(write)
+    shutil.rmtree(place)
+    assert get(write) == place / "key.so" and len(builds) == 2
+
+    def write_and_remove(path):
+        write(path)
+        shutil.rmtree(place)
+
+    shutil.rmtree(place)
+    assert get(write_and_remove).read_bytes().startswith(b"code")
+
+
+@pytest.mark.parametrize("value", ["cache\udcff", "new\nline", 'quo"te', "back\\slash"])
+def test_any_name_of_a_folder(tmp_path, monkeypatch, value):
+    monkeypatch.setenv("INDRNN_CUPY_CACHE_DIR", str(tmp_path / value))
+    (process,) = run_many(1)
+    assert process.communicate()[0].strip() == "tensor([[3.]])"
+    assert len(list((tmp_path / value).iterdir())) == 1
+
+
+def test_a_relative_cache_home_is_not_used(tmp_path, monkeypatch):
+    monkeypatch.delenv("INDRNN_CUPY_CACHE_DIR")
+    monkeypatch.setenv("XDG_CACHE_HOME", "here")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert disk.folder() == tmp_path / ".cache" / "indrnn_cupy"

@@ -152,3 +152,49 @@ def test_every_pointer_of_every_kernel_is_restrict():
         for declaration in path.read_text().split("__global__")[1:]:
             parameters = declaration[: declaration.index(")")]
             assert parameters.count("*") == parameters.count("* __restrict__") > 0
+
+
+def test_a_header_beside_a_file_of_one_s_own_is_found(tmp_path):
+    """In its folder, in one below and one above; the package's headers see the overlay first."""
+    (tmp_path / "cells" / "sub").mkdir(parents=True)
+    (tmp_path / "cells" / "mine.cu").write_text(
+        '#include "beside.cuh"\n#include "sub/below.cuh"\n#include "tile.cuh"\n'
+    )
+    (tmp_path / "cells" / "beside.cuh").write_text("// found beside\n")
+    (tmp_path / "cells" / "sub" / "below.cuh").write_text('#include "../../above.cuh"\n// found below\n')
+    (tmp_path / "above.cuh").write_text("// found above\n")
+    (tmp_path / "cells" / "activation.cuh").write_text("// not the package's\n")
+    text = source.read(str(tmp_path / "cells" / "mine.cu"))
+    assert all(f"// found {place}" in text for place in ("beside", "below", "above"))
+    assert "struct Tile" in text and "not the package's" not in text
+
+
+@pytest.mark.parametrize("name", ["new\nline", 'quo"te', "back\\slash", "not utf-8 \udcff"])
+def test_any_name_of_a_folder(tmp_path, name):
+    folder = tmp_path / name
+    folder.mkdir()
+    text = (source.KERNELS / "indrnn.cu").read_text()
+    (folder / "indrnn.cu").write_text(text.replace("fma(u[i], before,", "fma(real(1), before,"))
+    with use_kernels(folder):
+        y, _ = F.indrnn(torch.ones(3, 1, 1), torch.zeros(1))
+        assert y.flatten().tolist() == [1, 2, 3]
+        (folder / "indrnn.cu").write_text(text.replace("tile.start(h, h0)", "oops"))
+        use_kernels(folder)
+        with pytest.raises(KernelCompileError, match=r"indrnn\.cu.*oops"):
+            F.indrnn(torch.ones(3, 1, 1), torch.zeros(1))
+    use_kernels(None)
+
+
+def test_headers_that_cannot_be_read_are_said(tmp_path):
+    cell = tmp_path / "cell.cu"
+    cell.write_text('#include "0.cuh"\n')
+    for number in range(1500):
+        (tmp_path / f"{number}.cuh").write_text(f'#include "{number + 1}.cuh"\n')
+    with pytest.raises(KernelSourceError, match="nested more than 100 deep"):
+        source.read(str(cell))
+    (tmp_path / "0.cuh").write_bytes(b"// \xff")
+    with pytest.raises(KernelSourceError, match=r"cannot read the kernel file .*0\.cuh"):
+        source.read(str(cell))
+    (tmp_path / "0.cuh").unlink()
+    os.mkfifo(tmp_path / "0.cuh")  # is not waited for
+    assert '#include "0.cuh"' in source.read(str(cell))

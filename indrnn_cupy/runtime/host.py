@@ -82,10 +82,17 @@ def _flags() -> tuple[tuple[str, ...], str]:
     return tuple(flags), macros
 
 
-def _run(command: list[str], text: str) -> str:
+def _run(command: list[str], text: str, workshop: str | None = None) -> str:
+    """What a command prints; a compiler's own files go to the workshop, where they are cleared if it is killed."""
     zig = str(disk.folder() / "zig")
     environment = {"ZIG_GLOBAL_CACHE_DIR": zig, "ZIG_LOCAL_CACHE_DIR": zig, **os.environ, "LC_ALL": "C"}
-    done = subprocess.run(command, input=text, capture_output=True, encoding="utf-8", env=environment)
+    environment |= {"TMPDIR": workshop} if workshop else {}
+    try:
+        done = subprocess.run(
+            command, input=text, capture_output=True, encoding="utf-8", errors="replace", env=environment
+        )
+    except OSError as error:
+        raise KernelCompileError(f"it cannot be started: {error}") from None
     if done.returncode:
         raise KernelCompileError(done.stderr or f"it ended with status {done.returncode}")
     return done.stdout
@@ -105,22 +112,22 @@ def load(kernel: Kernel, defines: tuple[str, ...], generation: int) -> tuple[Cal
     flags, compiler_identity = _flags()
     text += GRID.format(name=kernel.name, arguments=arguments_from_words(parameters))
     flags = (*flags, *(f"-D{d}" for d in defines))
-    key = hashlib.sha256("\0".join([text, *flags, *compiler(), compiler_identity]).encode()).hexdigest()[:32]
+    identity = "\0".join([text, *flags, *compiler(), compiler_identity]).encode(errors="surrogateescape")
+    key = hashlib.sha256(identity).hexdigest()[:32]
 
     def build(output: Path) -> None:
         try:
-            _run([*compiler(), *flags, "-o", str(output), "-"], text)
+            _run([*compiler(), *flags, "-o", str(output), "-"], text, str(output.parent))
         except KernelCompileError as error:
+            if "No space left on device" in str(error):
+                raise KernelCompileError(
+                    f"no room to compile in {output.parent}; set TMPDIR to another folder"
+                ) from None
             raise KernelCompileError(
                 f"{kernel.file} does not compile with {' '.join(compiler())}:\n{_shorten(str(error))}"
             ) from None
 
-    try:
-        library = ctypes.CDLL(str(disk.get(f"{kernel.name}-{key}", ".so", build)))
-    except OSError as error:
-        raise KernelCompileError(
-            f"what {' '.join(compiler())} made of {kernel.file} cannot be loaded: {error}"
-        ) from None
+    library = disk.get(f"{kernel.name}-{key}.so", build, lambda path: ctypes.CDLL(str(path)))
     function = getattr(library, f"{kernel.name}_grid")
     function.restype = None
     function.argtypes = [ctypes.c_uint, ctypes.c_uint, ctypes.c_uint, ctypes.c_int, ctypes.c_char_p]

@@ -1,5 +1,6 @@
 """Kernel sources: where they lie, one text of a `.cu` and its headers, and the parameters that a kernel declares."""
 
+import json
 import os
 import re
 from functools import cache
@@ -13,6 +14,7 @@ _package = Path(__file__).resolve().parents[1]
 KERNELS = next((p for p in (_package / "kernels", _package.parent / "kernels") if p.is_dir()), _package / "kernels")
 
 _overlay: Path | None = Path(p).absolute() if (p := os.environ.get("INDRNN_CUPY_KERNELS")) else None
+MOST_NESTED = 100
 generation = 0  # rises when sources may have changed; what was compiled before is not used again
 
 
@@ -29,15 +31,20 @@ def set_overlay(folder: Path | None) -> None:
 
 def check_folder(folder: Path) -> None:
     """Raises KernelSourceError unless the folder holds kernel files."""
-    if not folder.is_dir() or not any(p.suffix in (".cu", ".cuh") for p in folder.iterdir()):
+    try:
+        found = any(path.suffix in (".cu", ".cuh") for path in folder.iterdir())
+    except OSError:
+        found = False
+    if not found:
         raise KernelSourceError(
             f"no .cu or .cuh file in the kernel folder {folder}; copy those to change from {KERNELS}, "
             "or take the folder out of INDRNN_CUPY_KERNELS or use_kernels"
         )
 
 
-def _find(name: str) -> Path | None:
-    folders = [f for f in (_overlay, KERNELS) if f]
+def _find(name: str, beside: Path = KERNELS) -> Path | None:
+    """A file beside the one that includes it, else in the overlay or the package; the package's own come last."""
+    folders = [f for f in (beside if beside != KERNELS else None, _overlay, KERNELS) if f]
     return next((f / name for f in folders if (f / name).is_file()), None)
 
 
@@ -59,21 +66,23 @@ def read(name: str) -> str:
 def _inline(path: Path, parents: list[Path], once: set[Path]) -> str:
     if path in parents:
         raise KernelSourceError(f"{path} includes itself, by way of {parents[-1]}")
+    if len(parents) > MOST_NESTED:
+        raise KernelSourceError(f"headers are nested more than {MOST_NESTED} deep, from {parents[0]} to {path}")
     try:
         lines = path.read_text(encoding="utf-8-sig").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise KernelSourceError(f"cannot read the kernel file {path}: {error}") from None
-    quoted = str(path).replace("\\", "\\\\").replace('"', '\\"')
-    text, in_comment = [f'#line 1 "{quoted}"'], False
+    quoted = json.dumps(os.fsencode(path).decode(errors="replace"), ensure_ascii=False)
+    text, in_comment = [f"#line 1 {quoted}"], False
     for number, line in enumerate(lines, 1):
         include = None if in_comment else re.match(r'\s*#\s*include\s+"([^"]+)"', line)
-        header = _find(os.path.normpath(include[1])) if include else None
+        header = _find(os.path.normpath(include[1]), path.parent) if include else None
         if line.strip() == "#pragma once":
             once.add(path)
             text.append("")
         elif header:
             text += [] if header in once else [_inline(header, [*parents, path], once)]
-            text.append(f'#line {number + 1} "{quoted}"')
+            text.append(f"#line {number + 1} {quoted}")
         else:
             text.append(line)  # a header that is not there is left for the compiler to name
         in_comment = line.rfind("/*") > line.rfind("*/") or (in_comment and "*/" not in line)
