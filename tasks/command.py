@@ -13,7 +13,7 @@ from indrnn_cupy.layers.activity import SHARES
 
 from .checkpoint import read, restore
 from .config import Config, TaskError, TrainingConfig
-from .distributed import first_to_fail
+from .distributed import first_to_fail, rank
 from .evaluation import evaluate_checkpoint
 from .interruption import Stopped
 from .resuming import read_run
@@ -77,7 +77,8 @@ def evaluate_command(
         check(config, path)
         assert saved
         result, count = evaluate_checkpoint(config, make_task, path, saved)
-        print(f"{path}: test {describe(result)}, {count} samples")
+        if rank() == 0:
+            print(f"{path}: test {describe(result)}, {count} samples")
 
     guarded(run, f"python -m {module}")
 

@@ -1,5 +1,6 @@
 """Going on with a run: what its last checkpoint holds is checked, entry by entry, before any of it is used."""
 
+import os
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ def read_run(folder: Path, config_class: type[Config]) -> tuple[Config, dict[str
             raise TaskError(f"{path} cannot be resumed: it lacks {', '.join(sorted(missing))}")
         return restore(config_class, path, saved["config"]), saved
     except TaskError as error:
-        raise TaskError(f"{error}; {best} can still be evaluated" if best.is_file() else str(error)) from None
+        raise TaskError(f"{error}; {best} can still be evaluated" if os.path.isfile(best) else str(error)) from None
 
 
 def take_up(path: Path, saved: Mapping[str, Any], parts: Mapping[str, Any], sums: Collection[str]) -> dict[str, Any]:

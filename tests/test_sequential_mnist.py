@@ -107,7 +107,7 @@ def test_damaged_embedded_digits_are_named(tmp_path, monkeypatch, damage):
     path.dist = SimpleNamespace(locate_file=lambda name: tmp_path / name)
     monkeypatch.setattr(metadata, "files", lambda _: [path])
     damage(tmp_path / path)
-    with pytest.raises(TaskError, match=f"{tmp_path}/mnist_5k.csv.gz (is not|cannot be read)"):
+    with pytest.raises(TaskError, match=r"mnist_5k\.csv\.gz(:| is not)"):
         embedded()
 
 

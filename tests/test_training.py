@@ -138,6 +138,9 @@ def test_two_processes_train_as_one_does(tmp_path):
         run = start("tasks.adding_problem.train", [*arguments, name], tmp_path, processes)
         said, error = run.communicate(timeout=200)
         assert run.returncode == 0 and said.count("test loss") == 1, said + error
+    run = start("tasks.adding_problem.evaluate", ["--checkpoint", "two/best.pt"], tmp_path, 2)
+    again = run.communicate(timeout=200)
+    assert again[0] == f"two/best.pt: {said.strip().removeprefix('two/: ')}, 15 samples\n", again
     one, two = rows(tmp_path / "one"), rows(tmp_path / "two")
     for key in ("train_loss", "validation_loss", "train_mse"):
         ours, theirs = (torch.tensor([float(row[key]) for row in r]) for r in (two, one))

