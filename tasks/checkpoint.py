@@ -112,7 +112,8 @@ def shown(value: Any) -> str:
         words = " ".join(["a", *unusual, f"tensor of {value.dtype}"]).replace("torch.", "")
         return words if value.is_nested else f"{words} of shape {tuple(value.shape)}"
     if isinstance(value, (dict, list, tuple)):
-        return f"a {type(value).__name__} of length {len(value)}"
+        kind = "dict" if isinstance(value, dict) else type(value).__name__
+        return f"a {kind} of length {len(value)}"
     return f"{' '.join(reprlib.repr(value).split())} ({type(value).__name__})"
 
 
