@@ -23,8 +23,6 @@ template <> struct Constants<double> {
     static constexpr double LN2_REST = 0x1.abc9e3b39803fp-56, LOWEST = -708.39641;
 };
 
-INLINE bool finite(real x) { return fabs(x) <= Constants<real>::LARGEST; }
-
 // 1 + r/2! + r^2/3! + ... up to r^(n-1)/n!, begun at the far end with sum = 0.
 template <int n> INLINE real taylor(real r, real sum) {
     constexpr double factorial = [] { double f = 1; for (int i = 2; i <= n; ++i) f *= i; return f; }();
