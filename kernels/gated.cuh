@@ -11,18 +11,14 @@
 #pragma once
 #include "recurrence.cuh"
 
-// keep * h + take * c, where keep + take = 1: from the nearer of the two, so that a small share keeps its accuracy.
-INLINE real mix(real keep, real h, real take, real c) {
-    const bool kept = keep >= take;
-    const real near = kept ? h : c, far = kept ? c : h, small = kept ? take : keep, large = kept ? keep : take;
-    const real apart = far - near;
-    return finite(apart) ? fma(small, apart, near) : fma(small, far, large * near);
-}
+// Half of c - h, which cannot overflow.
+INLINE real half_apart(real c, real h) { return fma(real(0.5), c, real(-0.5) * h); }
 
-// grad * (c - h) * share, also where one of the first two products overflows.
-INLINE real change(real grad, real c, real h, real share) {
-    const real whole = grad * (c - h);
-    return finite(whole) ? whole * share : grad * (share * c - share * h);
+// keep * h + take * c, where keep + take = 1: from the nearer of the two, h if it is `kept`, so that the smaller share
+// keeps its accuracy.
+INLINE real mix(bool kept, real smaller, real h, real c) {
+    const real twice = (kept ? real(2) : real(-2)) * smaller, y = fma(twice, half_apart(c, h), kept ? h : c);
+    return y == y ? y : fma(smaller, real(0), h + c);  // of infinities; NaN comes through
 }
 
 template <class Cell, int I>

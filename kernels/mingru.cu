@@ -5,17 +5,18 @@
 #include "gated.cuh"
 
 struct MinGRU {
-    real keeps, takes, candidate;  // 1 - z, z
+    real candidate, larger, smaller;  // of the shares 1 - z and z
+    bool kept;                        // 1 - z is the larger
 
-    INLINE MinGRU(const real* in) : candidate(ACTIVATION::value(in[1])) {
-        const real power = decay(-fabs(in[0])), larger = 1 / (1 + power), smaller = power * larger;
-        takes = in[0] >= 0 ? larger : smaller, keeps = in[0] >= 0 ? smaller : larger;
+    INLINE MinGRU(const real* in) : candidate(ACTIVATION::value(in[1])), kept(!(in[0] >= 0)) {
+        const real power = decay(-fabs(in[0]));
+        larger = 1 / (1 + power), smaller = power * larger;
     }
-    INLINE real next(real h) const { return mix(keeps, h, takes, candidate); }
-    INLINE real keep() const { return keeps; }
+    INLINE real next(real h) const { return mix(kept, smaller, h, candidate); }
+    INLINE real keep() const { return kept ? larger : smaller; }
     INLINE void gradients(real grad, real before, real* out) const {
-        out[0] = change(grad, candidate, before, takes * keeps);
-        out[1] = ACTIVATION::gradient(grad * takes, candidate);
+        out[0] = half_apart(candidate, before) * (2 * (larger * smaller)) * grad;
+        out[1] = ACTIVATION::gradient(grad * (kept ? smaller : larger), candidate);
     }
 };
 

@@ -17,11 +17,15 @@ struct MinLSTM {
         const real a = one + e_input, b = one + e_forget, both = 1 / (a + b);
         keeps = a * both, takes = b * both, forget_rest = e_forget * both, input_rest = e_input * both;
     }
-    INLINE real next(real h) const { return mix(keeps, h, takes, candidate); }
+    INLINE real next(real h) const {
+        const bool kept = keeps >= takes;
+        return mix(kept, kept ? takes : keeps, h, candidate);
+    }
     INLINE real keep() const { return keeps; }
     INLINE void gradients(real grad, real before, real* out) const {
-        out[0] = -change(grad, candidate, before, keeps * forget_rest);
-        out[1] = change(grad, candidate, before, takes * input_rest);
+        const real half = half_apart(candidate, before);
+        out[0] = half * (-2 * (keeps * forget_rest)) * grad;
+        out[1] = half * (2 * (takes * input_rest)) * grad;
         out[2] = ACTIVATION::gradient(grad * takes, candidate);
     }
 };

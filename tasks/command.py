@@ -11,10 +11,12 @@ import tyro
 from indrnn_cupy import reuse_freed_memory
 from indrnn_cupy.layers.activity import SHARES
 
-from .config import Config, TaskError, restore
+from .checkpoint import read, restore
+from .config import Config, TaskError, TrainingConfig
+from .distributed import first_to_fail, rank
 from .evaluation import evaluate_checkpoint
 from .interruption import Stopped
-from .run_folder import read_checkpoint
+from .resuming import read_run
 from .task import Task
 from .training import train
 
@@ -40,14 +42,11 @@ def train_command(
             if rest or chosen.preset:
                 raise TaskError(f"--resume goes on as the run was set; leave out {' '.join(rest) or '--preset'}")
             folder = chosen.resume
-            saved = read_checkpoint(folder / "last.pt", default.task)
-            if missing := {"optimizer", "schedule", "scaler", "progress", "sums"} - saved.keys():
-                raise TaskError(f"{folder / 'last.pt'} cannot be gone on from: it lacks {', '.join(sorted(missing))}")
-            config = restore(type(default), saved)
+            config, saved = read_run(folder, type(default))
         else:
             start = presets[chosen.preset] if chosen.preset else default
             config = tyro.cli(type(default), args=rest, default=start, prog=parser.prog, description=text)
-        config.check()
+        check(config, folder and folder / "last.pt")
         result, path = train(config, make_task, folder, saved)
         if path:
             print(f"{path}/: test {describe(result)}")
@@ -70,16 +69,26 @@ def evaluate_command(
     def run() -> None:
         if chosen.checkpoint is None and not {"-h", "--help"} & set(rest):
             raise TaskError("--checkpoint is missing; give the best.pt of a run")
-        saved = read_checkpoint(chosen.checkpoint, config_class.task) if chosen.checkpoint else None
-        start = restore(config_class, saved) if saved else config_class()
+        path = chosen.checkpoint
+        saved = read(path, config_class.task) if path else None
+        start = restore(config_class, path, saved["config"]) if saved else config_class()
         text = f"{description}\n--checkpoint FILE: of a run. Settings are its own unless they are given."
         config = tyro.cli(config_class, args=rest, default=start, prog=parser.prog, description=text)
-        config.check()
+        check(config, path)
         assert saved
-        result, count = evaluate_checkpoint(config, make_task, saved)
-        print(f"{chosen.checkpoint}: test {describe(result)}, {count} samples")
+        result, count = evaluate_checkpoint(config, make_task, path, saved)
+        if rank() == 0:
+            print(f"{path}: test {describe(result)}, {count} samples")
 
     guarded(run, f"python -m {module}")
+
+
+def check(config: TrainingConfig, source: Path | None) -> None:
+    """Raises TaskError for a setting that cannot work; if some are of a file, it is named."""
+    try:
+        config.check()
+    except TaskError as error:
+        raise TaskError(f"{source}: {error}" if source else str(error)) from None
 
 
 def describe(result: dict[str, float]) -> str:
@@ -95,7 +104,8 @@ def guarded(run: Callable[[], None], command: str) -> None:
     try:
         run()
     except (TaskError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        if first_to_fail():
+            print(f"error: {' '.join(str(error).splitlines())}", file=sys.stderr)
         sys.exit(2)
     except Stopped as stopped:
         if stopped.folder:  # of the first process

@@ -1,8 +1,8 @@
 """The settings of every training run."""
 
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 import torch
@@ -98,14 +98,3 @@ class TrainingConfig:
 
 
 Config = TypeVar("Config", bound=TrainingConfig)
-
-
-def restore(config_class: type[Config], checkpoint: Mapping[str, Any]) -> Config:
-    """The settings that a checkpoint was made with; those that are newer than it have their defaults."""
-    saved = checkpoint["config"]
-    if not isinstance(saved, dict):
-        raise TaskError("the checkpoint has no settings")
-    if unknown := saved.keys() - {field.name for field in fields(config_class)}:
-        odd = ", ".join(sorted(map(str, unknown)))
-        raise TaskError(f"the checkpoint is of another version of this task: it has the unknown settings {odd}")
-    return config_class(**saved)

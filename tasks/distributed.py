@@ -3,10 +3,14 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
+from functools import cache
 
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
+
+from .config import TaskError, first_line
 
 _groups: list[object] = []
 # Of DDP the last hold on a group would wait for the group's threads with Python's lock held, which they may need.
@@ -25,12 +29,29 @@ def processes(device: str) -> Iterator[torch.device]:
     _groups.append(dist.group.WORLD)
     try:
         yield torch.device("cuda", torch.cuda.current_device()) if cuda else torch.device(device)
+    except Exception as error:
+        first_to_fail()  # told before the others lose this process
+        if isinstance(error, dist.DistError) or "gloo" in str(error):
+            raise TaskError(f"another process of this run has ended: {first_line(error)}") from None
+        raise
     finally:
         dist.destroy_process_group()
 
 
+@cache
+def first_to_fail() -> bool:
+    """Whether no other process of this run failed before this one: one message is enough."""
+    if "RANK" not in os.environ:
+        return True
+    try:
+        store = dist.TCPStore(os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"]), timeout=timedelta(seconds=9))
+        return store.add(f"tasks failed {os.environ.get('TORCHELASTIC_RESTART_COUNT')}", 1) == 1
+    except (RuntimeError, KeyError):  # there is no store: not of torchrun, or it has ended
+        return True
+
+
 def rank() -> int:
-    return dist.get_rank() if dist.is_initialized() else 0
+    return int(os.environ.get("RANK", 0))
 
 
 def world_size() -> int:

@@ -1,6 +1,7 @@
 """The loss and metric of a data set, and the statistics of batch norm before they are measured."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
@@ -13,7 +14,8 @@ from indrnn_cupy import EGRURecurrence, record_activity
 from indrnn_cupy.layers.activity import SHARES
 
 from . import confusion
-from .config import TaskError, TrainingConfig
+from .checkpoint import load
+from .config import TrainingConfig
 from .distributed import broadcast, processes, rank, total, world_size
 from .samples import apart
 from .task import Samples, Task
@@ -75,23 +77,12 @@ def evaluate(
     return Evaluation(values, total(counts) if task.classes else None)
 
 
-def load(parts: Mapping[str, Any], saved: Mapping[str, Any]) -> None:
-    """Puts what a checkpoint holds into a model, an optimizer, ..."""
-    for name, part in parts.items():
-        try:
-            part.load_state_dict(saved[name])
-        except (RuntimeError, ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
-            lines = str(error).splitlines()
-            said = lines[min(1, len(lines) - 1)].strip() if lines else type(error).__name__
-            raise TaskError(f"the checkpoint does not fit these settings: {said}") from None
-
-
 def evaluate_checkpoint(
-    config: TrainingConfig, make_task: Callable[[Any], Task], saved: dict[str, Any]
+    config: TrainingConfig, make_task: Callable[[Any], Task], path: Path, saved: dict[str, Any]
 ) -> tuple[dict[str, float], int]:
     """The loss and metric of a checkpoint on the test set, and the number of its samples."""
     with processes(config.device) as device:
         task = make_task(config)
-        load({"model": task.model}, saved)
+        load(path, {"model": task.model}, saved)
         with autocast(config, device):
             return evaluate(task.model.to(device), task, task.test, config, device).values, len(task.test)

@@ -4,57 +4,32 @@ import csv
 import io
 import itertools
 import json
-import os
-import pickle
 from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from . import confusion
-from .config import TaskError, first_line
+from .checkpoint import check_like, read, restore
+from .config import TaskError, TrainingConfig
+from .files import naming, write_whole
 
 Rows = list[dict[str, float]]
 
 
 def new_folder(runs: Path, task: str, name: str | None) -> Path:
     """Makes `runs/<name>/`, which must not exist; without a name, the first free `runs/<task>-<number>/`."""
-    runs.mkdir(parents=True, exist_ok=True)
-    for candidate in [name] if name else (f"{task}-{n}" for n in itertools.count(1)):
-        try:
-            (runs / candidate).mkdir()
-            break
-        except FileExistsError:
-            if name:
-                raise TaskError(f"the run folder {runs / name} exists; choose another --name") from None
-    return runs / candidate
-
-
-def read_checkpoint(path: Path, task: str) -> dict[str, Any]:
-    """Reads a checkpoint of a task's run. Nothing in the file is executed."""
-    if not path.is_file():
-        raise TaskError(f"there is no checkpoint {path}")
-    try:
-        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError, AttributeError, TypeError) as error:
-        raise TaskError(f"{path} is not a checkpoint of tensors alone: {first_line(error)}") from None
-    if not isinstance(checkpoint, dict) or not {"task", "config", "model"} <= checkpoint.keys():
-        raise TaskError(f"{path} is not a checkpoint of these tasks")
-    if checkpoint["task"] != task:
-        raise TaskError(f"{path} is a checkpoint of the task {checkpoint['task']}, expected {task}")
-    return checkpoint
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Writes a file whole or not at all."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        draft.write_bytes(content)
-        os.replace(draft, path)
-    finally:
-        draft.unlink(missing_ok=True)
+    with naming(runs, "made a folder"):
+        runs.mkdir(parents=True, exist_ok=True)
+    for folder in [runs / name] if name else (runs / f"{task}-{n}" for n in itertools.count(1)):
+        with naming(folder, "made"), suppress(FileExistsError):
+            folder.mkdir()
+            return folder
+    raise TaskError(f"the run folder {folder} exists; choose another --name")
 
 
 class RunFolder:
@@ -62,7 +37,11 @@ class RunFolder:
         self.path = path
 
     def write(self, name: str, content: bytes) -> None:
-        write_whole(self.path / name, content)
+        try:
+            write_whole(self.path / name, content)
+        except TaskError as error:
+            again = f"; mend that, then go on with --resume {self.path}" if (self.path / "last.pt").is_file() else ""
+            raise TaskError(f"{error}{again}") from None
 
     def save(self, name: str, checkpoint: dict[str, Any]) -> None:
         """Saves a checkpoint that `torch.load(..., weights_only=True)` reads."""
@@ -70,13 +49,27 @@ class RunFolder:
         torch.save(checkpoint, content)
         self.write(name, content.getvalue())
 
+    def best_model(self, config: TrainingConfig, model: nn.Module) -> dict[str, Tensor]:
+        """The weights of best.pt, which must be of a run with these settings."""
+        path = self.path / "best.pt"
+        try:
+            saved = read(path, config.task)
+            for name, value in asdict(restore(type(config), path, saved["config"])).items():
+                if value != (own := getattr(config, name)):
+                    raise TaskError(f"{path} is of another run: its {name} is {value!r}, expected {own!r}")
+            check_like(path, "model", saved["model"], model.state_dict())
+        except TaskError as error:
+            remedy = f"put it back, or copy {self.path / 'last.pt'} to it, which then counts as the best until now"
+            raise TaskError(f"{error}; the run needs it in the end: {remedy}") from None
+        return saved["model"]
+
     def write_config(self, config: dict[str, Any]) -> None:
         self.write("config.json", json.dumps(config, indent=2).encode() + b"\n")
 
     def write_metrics(self, rows: Rows, metric: str, baseline: float | None) -> None:
         """Writes metrics.csv and draws curves.png."""
         text = io.StringIO()
-        writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
+        writer = csv.DictWriter(text, fieldnames=list(dict.fromkeys(itertools.chain(*rows))), lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
         self.write("metrics.csv", text.getvalue().encode())

