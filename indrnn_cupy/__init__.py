@@ -2,6 +2,7 @@
 
 from . import functional, layers, reference
 from .layers import *  # noqa: F403
+from .layers.derived import recurrence
 from .runtime import KernelError, reuse_freed_memory, use_kernels
 
 __version__ = "0.1.0"
@@ -9,6 +10,7 @@ __all__ = [
     *layers.__all__,
     "KernelError",
     "functional",
+    "recurrence",
     "reference",
     "reuse_freed_memory",
     "use_kernels",

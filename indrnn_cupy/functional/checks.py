@@ -138,3 +138,11 @@ def compiled(device: torch.device) -> bool:
             raise CompilerMissingError(f"{reason}; without it the kernels in {overlay()} cannot run")
         _warn(reason)
     return not reason
+
+
+@torch.compiler.assume_constant_result
+def require_kernels(device: torch.device, name: str) -> bool:
+    """Raises CompilerMissingError unless kernels can run on this device."""
+    if reason := missing(device.type, device.index):
+        raise CompilerMissingError(f"{reason}; without it {name} cannot run")
+    return True

@@ -16,7 +16,7 @@ from .errors import CompilerMissingError, KernelCompileError
 from .kernel import Kernel
 
 # fma is written out in the kernels, as for the host, so that both round alike.
-FLAGS = ("--std=c++17", "--fmad=false")
+FLAGS = ("--std=c++20", "--fmad=false")
 # CuPy passes a Python int as 64 bits and a float as a double, whatever the kernel declares.
 NUMPY: dict[str, Any] = {"long long": np.int64}
 NEEDED = ("RawModule", "from_dlpack", "cuda.Stream.from_external", "cuda.compiler.CompileException", "cuda.nvrtc")

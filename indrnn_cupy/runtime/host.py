@@ -21,7 +21,7 @@ from .kernel import Kernel
 
 # What is written is what is computed: no -ffast-math (NaN comes through), no contraction (fma is written out).
 FLAGS = (
-    *("-x", "c++", "-std=c++17", "-O3", "-march=native", "-fPIC", "-shared"),
+    *("-x", "c++", "-std=c++20", "-O3", "-march=native", "-fPIC", "-shared"),
     *("-fno-math-errno", "-fno-trapping-math", "-ffp-contract=off"),
 )
 # Runs every block of the grid; blocks are independent, so they go to as many threads as torch uses.

@@ -58,35 +58,38 @@ def find(name: str) -> Path:
     return path
 
 
-def read(name: str) -> str:
-    """The text of a kernel file with its headers in place, marked so that a compiler names the file and line."""
-    return _inline(find(name), [], set())
+def read(name: str, text: str | None = None) -> str:
+    """The text of a kernel file with its headers in place, marked so that a compiler names the file and line.
+
+    With `text`, that is the content of the file, or of what is in no file and only called so.
+    """
+    return _inline(find(name) if text is None else Path(name), [], set(), text)
 
 
-def _inline(path: Path, parents: list[Path], once: set[Path]) -> str:
+def _inline(path: Path, parents: list[Path], once: set[Path], text: str | None = None) -> str:
     if path in parents:
         raise KernelSourceError(f"{path} includes itself, by way of {parents[-1]}")
     if len(parents) > MOST_NESTED:
         raise KernelSourceError(f"headers are nested more than {MOST_NESTED} deep, from {parents[0]} to {path}")
     try:
-        lines = path.read_text(encoding="utf-8-sig").split("\n")
+        lines = (path.read_text(encoding="utf-8-sig") if text is None else text).split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise KernelSourceError(f"cannot read the kernel file {path}: {error}") from None
     quoted = json.dumps(os.fsencode(path).decode(errors="replace"), ensure_ascii=False)
-    text, in_comment = [f"#line 1 {quoted}"], False
+    inlined, in_comment = [f"#line 1 {quoted}"], False
     for number, line in enumerate(lines, 1):
         include = None if in_comment or "#" not in line else re.match(r'\s*#\s*include\s+"([^"]+)"', line)
         header = _find(os.path.normpath(include[1]), path.parent) if include else None
         if line.strip() == "#pragma once":
             once.add(path)
-            text.append("")
+            inlined.append("")
         elif header:
-            text += [] if header in once else [_inline(header, [*parents, path], once)]
-            text.append(f"#line {number + 1} {quoted}")
+            inlined += [] if header in once else [_inline(header, [*parents, path], once)]
+            inlined.append(f"#line {number + 1} {quoted}")
         else:
-            text.append(line)  # a header that is not there is left for the compiler to name
+            inlined.append(line)  # a header that is not there is left for the compiler to name
         in_comment = line.rfind("/*") > line.rfind("*/") or (in_comment and "*/" not in line)
-    return "\n".join(text) + "\n"
+    return "\n".join(inlined) + "\n"
 
 
 class Parameter(NamedTuple):

@@ -1,0 +1,152 @@
+"""Recurrences of one's own as modules: what `indrnn_cupy.recurrence` makes of a `.cu` file."""
+
+import os
+from collections.abc import Callable, Mapping
+from functools import cache
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from ..functional.derived import CellFunction, read_cell
+from ..ops.cell import Cell
+from .recurrence import Recurrence
+from .sequence import State
+from .stack import RecurrentStack
+
+Initial = Mapping[str, Callable[[Tensor], Any]]  # of weights, what fills them in place
+
+
+class DerivedRecurrence(Recurrence):
+    """A recurrence of one's own alone, with its weights, `(hidden_size,)` each, as parameters.
+
+    Args:
+        hidden_size: H, the number of units.
+        batch_first: sequences are `(B, T, gates * H)` instead of `(T, B, gates * H)`.
+        init: for the names of weights, functions that fill them in place, such as those of `torch.nn.init`; others
+            begin in U(0, 1).
+
+    Shape: `forward(x, state=None, *, lengths=None, resets=None, reverse=False)` with x `(T, B, gates * H)`, the inputs
+    side by side, gives `(y, state)`; the state is a tensor `(B, H)`, or a tuple of them, in the order of the function.
+    """
+
+    function: ClassVar[CellFunction]
+
+    def __init__(
+        self,
+        hidden_size: int,
+        batch_first: bool = False,
+        init: Initial | None = None,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        super().__init__(hidden_size, None, batch_first)
+        names = self.function.cell.weights
+        if unknown := (init or {}).keys() - set(names):
+            raise ValueError(f"init has {', '.join(sorted(unknown))}, expected of {', '.join(names) or 'no weights'}")
+        self.init = dict(init or {})
+        for name in names:
+            self.register_parameter(name, nn.Parameter(torch.empty(hidden_size, device=device, dtype=dtype)))
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        with torch.no_grad():
+            for name, weight in self.named_parameters():
+                self.init.get(name, nn.init.uniform_)(weight)
+
+    def forward(
+        self,
+        x: Tensor,
+        state: State | None = None,
+        *,
+        lengths: Tensor | None = None,
+        resets: Tensor | None = None,
+        reverse: bool = False,
+    ) -> tuple[Tensor, State]:
+        cell = self.function.cell
+        states = [None] * len(cell.states) if state is None else [state] if isinstance(state, Tensor) else list(state)
+        if len(states) != len(cell.states):
+            raise TypeError(f"the state has {len(states)} tensors, expected {', '.join(f'{s}0' for s in cell.states)}")
+        initial = {f"{name}0": value for name, value in zip(cell.states, states, strict=True)}
+        weights = [getattr(self, name) for name in cell.weights]
+        steps = {"lengths": lengths, "resets": resets, "reverse": reverse}
+        return self.function(x, *weights, **initial, **steps, batch_first=self.batch_first)
+
+    def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
+        return _empty, (self.function.cell,), self.__dict__
+
+
+def _empty(cell: Cell) -> DerivedRecurrence:
+    """A module without its parameters, for pickle and deepcopy."""
+    kind = OwnRecurrence(cell).Recurrence
+    return kind.__new__(kind)
+
+
+class OwnRecurrence(CellFunction):
+    """A recurrence that one C++ function describes, called as a function; made by :func:`indrnn_cupy.recurrence`.
+
+    Attributes:
+        Recurrence: the class of its module, as :class:`indrnn_cupy.IndRNNRecurrence` is IndRNN's, for networks:
+            `PlainNetwork(..., recurrence=leaky.Recurrence)`.
+    """
+
+    def __init__(self, cell: Cell) -> None:
+        super().__init__(cell)
+        self.Recurrence = _class(self, cell)
+
+    def layer(
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        bias: bool = True,
+        batch_first: bool = False,
+        dropout: float = 0.0,
+        bidirectional: bool = False,
+        init: Initial | None = None,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> RecurrentStack:
+        """Layers of a projection to every input and the recurrence, with the arguments and shapes of `torch.nn.RNN`.
+
+        `init`: as in :class:`DerivedRecurrence`.
+        """
+        arguments = input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, device, dtype
+        layer = RecurrentStack(*arguments, self.Recurrence, init=init)
+        layer.state_names = tuple(f"{name}0" for name in self.cell.states)
+        return layer
+
+
+@cache
+def _class(function: OwnRecurrence, cell: Cell) -> type[DerivedRecurrence]:
+    name = f"{cell.name.title().replace('_', '')}Recurrence"
+    return type(
+        name, (DerivedRecurrence,), {"function": function, "gates": len(cell.inputs), "__doc__": function.__doc__}
+    )
+
+
+def recurrence(path: str | os.PathLike[str] | None = None, *, source: str | None = None) -> OwnRecurrence:
+    """The recurrence that one C++ function describes: its forward step alone, from which kernels and gradients follow.
+
+        // leaky.cu: a leaky unit goes a share of the way from its state to a new candidate.
+        #include "cell.cuh"
+
+        INLINE auto leaky(Input auto x, Weight auto u, Weight auto rate, State auto h) {
+            return fma(rate, tanh(fma(u, h, x)) - h, h);
+        }
+
+        leaky = indrnn_cupy.recurrence("leaky.cu")
+        y, h_n = leaky(x, u, rate)            # x (T, B, H), u and rate (H,): y (T, B, H), h_n (B, H)
+        layer = leaky.layer(64, 128)          # as torch.nn.RNN
+
+    Args:
+        path: a `.cu` file; `kernels/cell.cuh` says what it may hold.
+        source: instead, its text.
+
+    Returns a function `f(*inputs, *weights, h0=None, lengths=None, resets=None, reverse=False, batch_first=False)`
+    that gives `(y, h_n)`, with several states `(y, (h_n, c_n))`; see :class:`OwnRecurrence`.
+
+    Raises:
+        KernelError: if the file declares no such function or does not compile; the message names the file and line.
+    """
+    return OwnRecurrence(read_cell(path, source))

@@ -1,0 +1,115 @@
+// Numbers that carry derivatives: what a cell is written in, so that its gradient follows.
+//
+// Which derivatives can be other than zero is part of a number's type, so those that cannot cost nothing: no compiler may
+// drop 0 * x by itself. A cell's forward pass is the same code with numbers that have none.
+//
+// Set by -D: VARIABLES, the number of those that derivatives may be of.
+#pragma once
+#include "activation.cuh"
+
+template <unsigned MASK> struct Dual {
+    real value, slope[VARIABLES];
+    Dual() = default;
+    INLINE explicit Dual(real value) : value(value) {}
+};
+typedef Dual<0> Constant;
+
+template <int K> INLINE Dual<1u << K> variable(real value) {
+    Dual<1u << K> x(value);
+    x.slope[K] = 1;
+    return x;
+}
+template <unsigned A> INLINE const Dual<A>& dual(const Dual<A>& x) { return x; }
+INLINE Constant dual(real x) { return Constant(x); }
+// The number without its derivatives.
+template <class A> INLINE Constant stop(const A& x) { return Constant(dual(x).value); }
+
+// The derivatives of f(a, b), from variable K on. Recursive, as NVRTC takes no generic lambda here.
+template <int K, unsigned A, unsigned B>
+INLINE void slopes(Dual<A | B>& y, const Dual<A>& a, real by_a, const Dual<B>& b, real by_b) {
+    if constexpr (K < VARIABLES) {
+        if constexpr ((A & B) >> K & 1) y.slope[K] = fma(by_a, a.slope[K], by_b * b.slope[K]);
+        else if constexpr (A >> K & 1) y.slope[K] = by_a * a.slope[K];
+        else if constexpr (B >> K & 1) y.slope[K] = by_b * b.slope[K];
+        slopes<K + 1>(y, a, by_a, b, by_b);
+    }
+}
+// f(a, b), whose derivatives are by_a and by_b.
+template <unsigned A, unsigned B>
+INLINE Dual<A | B> chain(real value, const Dual<A>& a, real by_a, const Dual<B>& b, real by_b) {
+    Dual<A | B> y(value);
+    slopes<0>(y, a, by_a, b, by_b);
+    return y;
+}
+template <unsigned A> INLINE Dual<A> chain(real value, const Dual<A>& a, real by_a) {
+    return chain(value, a, by_a, Constant(0), 0);
+}
+
+#define OPERATOR(op, value, by_a, by_b) \
+    template <unsigned A, unsigned B> INLINE Dual<A | B> operator op(const Dual<A>& a, const Dual<B>& b) { \
+        return chain(value, a, by_a, b, by_b); } \
+    template <unsigned A> INLINE Dual<A> operator op(const Dual<A>& a, real b) { return a op Constant(b); } \
+    template <unsigned B> INLINE Dual<B> operator op(real a, const Dual<B>& b) { return Constant(a) op b; }
+OPERATOR(+, a.value + b.value, real(1), real(1))
+OPERATOR(-, a.value - b.value, real(1), real(-1))
+OPERATOR(*, a.value * b.value, b.value, a.value)
+OPERATOR(/, a.value / b.value, 1 / b.value, -(a.value / b.value) / b.value)
+#undef OPERATOR
+template <unsigned A> INLINE Dual<A> operator-(const Dual<A>& a) { return chain(-a.value, a, real(-1)); }
+
+#define COMPARISON(op) \
+    template <unsigned A, unsigned B> INLINE bool operator op(const Dual<A>& a, const Dual<B>& b) { \
+        return a.value op b.value; } \
+    template <unsigned A> INLINE bool operator op(const Dual<A>& a, real b) { return a.value op b; } \
+    template <unsigned B> INLINE bool operator op(real a, const Dual<B>& b) { return a op b.value; }
+COMPARISON(<) COMPARISON(<=) COMPARISON(>) COMPARISON(>=) COMPARISON(==) COMPARISON(!=)
+#undef COMPARISON
+
+// a * b + c, rounded once.
+template <unsigned A, unsigned B, unsigned C>
+INLINE Dual<A | B | C> fma_of(const Dual<A>& a, const Dual<B>& b, const Dual<C>& c) {
+    const Dual<A | B> product = chain(a.value * b.value, a, b.value, b, a.value);
+    return chain(fma(a.value, b.value, c.value), product, real(1), c, real(1));
+}
+template <class A, class B, class C> INLINE auto fma(const A& a, const B& b, const C& c) -> decltype(a * b + c) {
+    return fma_of(dual(a), dual(b), dual(c));
+}
+
+// a where the condition holds, else b.
+template <class A, class B> INLINE auto where(bool condition, const A& a, const B& b) {
+    return chain(condition ? dual(a).value : dual(b).value, dual(a), real(condition), dual(b), real(!condition));
+}
+template <unsigned A> INLINE Dual<A> fabs(const Dual<A>& x) { return where(x < 0, -x, x); }
+// As torch.minimum and torch.maximum: NaN comes through.
+template <class A, class B> INLINE auto fmin(const A& a, const B& b) -> decltype(a - b) {
+    const real y = dual(b).value;
+    return where(y < dual(a).value || y != y, b, a);
+}
+template <class A, class B> INLINE auto fmax(const A& a, const B& b) -> decltype(a - b) {
+    const real y = dual(b).value;
+    return where(y > dual(a).value || y != y, b, a);
+}
+
+// A function whose derivative is `slope`, an expression in x and y, its argument and its value.
+#define FUNCTION(name, formula, slope) \
+    template <unsigned A> INLINE Dual<A> name(const Dual<A>& number) { \
+        const real x = number.value, y = formula; \
+        return chain(y, number, slope); \
+    }
+FUNCTION(exp, same::exp(x), y)
+FUNCTION(expm1, same::expm1(x), same::exp(x))
+FUNCTION(log, same::log(x), 1 / x)
+FUNCTION(log1p, same::log1p(x), 1 / (1 + x))
+FUNCTION(softplus, same::softplus(x), Sigmoid::value(x))
+FUNCTION(sqrt, sqrt(x), real(0.5) / y)
+FUNCTION(square, x * x, 2 * x)
+FUNCTION(relu, Relu::value(x), Relu::gradient(1, y))
+FUNCTION(tanh, Tanh::value(x), Tanh::gradient(1, y))
+FUNCTION(sigmoid, Sigmoid::value(x), Sigmoid::gradient(1, y))
+FUNCTION(hardtanh, Hardtanh::value(x), Hardtanh::gradient(1, y))
+FUNCTION(identity, x, real(1))
+FUNCTION(g, G::value(x), G::gradient(1, y))
+// Steps, 1 above 0 and else 0, for spikes: their slopes stand for a derivative that is 0 nearly everywhere.
+FUNCTION(spike, x > 0 ? real(1) : real(0), fmax(real(0), 1 - fabs(x)))
+FUNCTION(spike_sigmoid, x > 0 ? real(1) : real(0), Sigmoid::gradient(1, Sigmoid::value(x)))
+#undef FUNCTION
