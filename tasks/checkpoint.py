@@ -14,6 +14,8 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 import torch
 from torch import Tensor
 
+from indrnn_cupy.layers.norm import rename_norms_
+
 from .config import Config, TaskError, first_line
 from .files import opened
 
@@ -120,6 +122,8 @@ def shown(value: Any) -> str:
 def load(path: Path, parts: Mapping[str, Any], saved: Mapping[str, Any]) -> None:
     """Puts what a checkpoint holds into a model, an optimizer, ...: into all of them or none."""
     fresh = {name: part.state_dict() for name, part in parts.items()}
+    if isinstance(saved["model"], dict):
+        rename_norms_(parts["model"], saved["model"])
     for name in parts:
         check_like(path, name, saved[name], fresh[name], strict=name == "model")
     for name, part in parts.items():

@@ -207,7 +207,7 @@ def test_step_norm_without_momentum_is_the_mean_of_the_steps_that_were_there():
 @pytest.mark.parametrize("norm", [SequenceBatchNorm(3), StepBatchNorm(3, max_steps=4)], ids=lambda n: type(n).__name__)
 def test_norms_refuse_lengths_of_other_rows_and_do_not_see_nan_in_padding(norm):
     x = torch.randn(4, 2, 3)
-    with pytest.raises(ValueError, match=r"lengths has shape \(1,\), expected one number for each row"):
+    with pytest.raises(ValueError, match=r"lengths has shape \(1,\), expected \(2,\) to go with x"):
         norm(x, torch.tensor([3]))
     x[2:, 1] = float("nan")
     norm.eval()(x, torch.tensor([4, 2])).sum().backward()
@@ -217,3 +217,33 @@ def test_norms_refuse_lengths_of_other_rows_and_do_not_see_nan_in_padding(norm):
 def test_networks_without_layers_are_refused():
     with pytest.raises(ValueError, match="num_layers is 0, expected at least 1"):
         PlainNetwork(3, 4, 0)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16], ids=str)
+@pytest.mark.parametrize("scale", [3, 300])
+def test_norms_in_16_bits_measure_in_float32(dtype, scale):
+    """More steps than float16 counts, and squares that it does not hold."""
+    x = (torch.randn(700, 100, 2) * scale + 4).to(dtype)
+    norm, exact = SequenceBatchNorm(2).to(dtype), SequenceBatchNorm(2)
+    y = norm(x, torch.full((100,), 700))
+    torch.testing.assert_close(y.float(), exact(x.float()), rtol=0, atol=4 * torch.finfo(dtype).eps)
+    torch.testing.assert_close(norm.batch_norm.running_mean.float(), exact.batch_norm.running_mean, rtol=0.01, atol=0.1)
+
+
+@pytest.mark.parametrize("options", [{}, {"norm": "step", "max_steps": 3}], ids=str)
+def test_a_frozen_norm_stays_as_it_is(options):
+    network, x = PlainNetwork(2, 3, 1, **options), torch.randn(3, 4, 2) + 5
+    norm = network.layers[0].block.norm
+    norm.batch_norm.eval()
+    torch.testing.assert_close(network(x)[0], network(x, lengths=[3, 3, 3, 3])[0])
+    assert not norm.batch_norm.num_batches_tracked.any() and not norm.batch_norm.running_mean.any()
+
+
+def test_norms_and_blocks_take_lists_and_empty_sequences():
+    x = torch.randn(4, 2, 3)
+    for module in (SequenceBatchNorm(3), StepBatchNorm(3, 4), RecurrentBlock(3), RecurrentBlock(3, norm="layer")):
+        found = module(x, [4, 2]) if hasattr(module, "batch_norm") else module(x, lengths=[4, 2])[0]
+        assert not found[2:, 1].any()
+    with pytest.raises(ValueError, match="lengths go from 1 to 9, expected 0 to T = 4"):
+        SequenceBatchNorm(3)(x, torch.tensor([1, 9]))
+    assert PlainNetwork(3, 4, 2, dropout=0.5, norm=None)(x[:0])[0].shape == (0, 2, 4)

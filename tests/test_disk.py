@@ -8,6 +8,7 @@ import stat
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -281,3 +282,19 @@ def test_a_relative_cache_home_is_not_used(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", "here")
     monkeypatch.setenv("HOME", str(tmp_path))
     assert disk.folder() == tmp_path / ".cache" / "indrnn_cupy"
+
+
+def test_threads_and_their_drafts(place):
+    """One removes nothing that another is about to look at."""
+
+    def keep(thread):
+        return [disk.get(f"{thread}-{n}", lambda path: path.write_bytes(b"code"), lambda path: path) for n in range(40)]
+
+    with ThreadPoolExecutor(8) as pool:
+        found = [entry for entries in pool.map(keep, range(8)) for entry in entries]
+    assert all(entry.parent == place and entry.exists() for entry in found)
+
+
+def test_a_process_folder_that_somebody_removes_is_made_again(place):
+    shutil.rmtree(process_folder.path())
+    assert get(build(b"code")[0]) == place / "key.so"

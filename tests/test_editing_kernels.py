@@ -185,6 +185,13 @@ def test_any_name_of_a_folder(tmp_path, name):
     use_kernels(None)
 
 
+def test_what_looks_like_a_comment_hides_no_header(overlay):
+    use_kernels(
+        overlay("indrnn.cu", "// IndRNN:", '// see kernels/*.cu\nstatic const char* const text = "/*";\n// IndRNN:')
+    )
+    assert run() == [1.0, 0.0]
+
+
 def test_headers_that_cannot_be_read_are_said(tmp_path):
     cell = tmp_path / "cell.cu"
     cell.write_text('#include "0.cuh"\n')

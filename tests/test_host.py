@@ -66,6 +66,7 @@ def test_cxx_chooses_the_compiler(tmp_path):
         ("no-such-compiler -O2", "CXX names the compiler 'no-such-compiler', which"),
         ("false", "compiler false does not work: it ended with status 1"),
         ("'g++", "which is no command"),
+        ("g++ -fsyntax-only", "it wrote no file; CXX must name a C++ compiler"),
     ],
 )
 def test_wrong_cxx_is_an_error(tmp_path, cxx, message):

@@ -49,5 +49,7 @@ def test_the_functions_that_are_named_are_there():
             if name in ("a", "b", "c", "x", "condition"):
                 continue
             arguments = {"fma": "x, x, h", "fmin": "x, h", "fmax": "x, h", "where": "x > h, x, h"}.get(name, "x")
-            text = f'#include "cell.cuh"\nINLINE auto f(Input auto x, State auto h) {{ return {name}({arguments}) + h; }}'
+            text = (
+                f'#include "cell.cuh"\nINLINE auto f(Input auto x, State auto h) {{ return {name}({arguments}) + h; }}'
+            )
             assert indrnn_cupy.recurrence(source=text)(torch.ones(1, 1, 1))[0].isfinite()

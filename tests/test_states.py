@@ -144,13 +144,41 @@ def test_a_number_is_the_length_of_one_sequence():
 def test_what_is_no_state_is_said():
     network, x = indrnn_cupy.PlainNetwork(3, 6, 2), torch.randn(5, 2, 3)
     with pytest.raises(TypeError, match=r"the state is a Tensor, expected a tuple of 2 .*give lengths by name"):
-        network(x, torch.tensor([5, 2]))
+        network(x, torch.tensor([5, 2]))  # lengths in the place of the state
     with pytest.raises(TypeError, match="the state is a tuple of 1, expected a tuple of 2"):
         network(x, (torch.zeros(2, 6),))
-    with pytest.raises(ValueError, match=r"h0 has shape \(3, 6\), expected \(2, 6\)"):
+    with pytest.raises(ValueError, match=r"a tensor of shape \(3, 6\), expected a batch of 2"):
         network(x, (torch.zeros(3, 6), None))
     with pytest.raises(TypeError, match=r"h0 is torch.float64 but x is torch.float32"):
         network(x, (torch.zeros(2, 6, dtype=torch.float64), None))
+    packed = pack_sequence([torch.randn(2, 3), torch.randn(3, 3)], enforce_sorted=False)
+    with pytest.raises(ValueError, match=r"a tensor of shape \(5, 6\), expected a batch of 2"):
+        network(packed, (torch.zeros(5, 6), None))
+    with pytest.raises(ValueError, match=r"x holds steps of shape \(4,\), expected \(3,\)"):
+        network(pack_sequence([torch.randn(2, 4)]))
+    for sequence in (x, x[:, 0]):
+        with pytest.raises(TypeError, match="the state holds a str"):
+            network(sequence, "state")
     network = indrnn_cupy.PlainNetwork(3, 6, 1, norm="step", max_steps=9)
     with pytest.raises(ValueError, match=r"norm='step' has statistics for each step .* cannot go on from a state"):
         network(x, network(x)[1])
+
+
+def test_a_dense_network_s_state_without_the_last_input():
+    network, x = evaluated(NETWORKS["differences"]), torch.randn(4, 2, 3, dtype=torch.float64)
+    _, state = network(x)
+    assert not torch.equal(network(x, (None, *state[1:]))[0], network(x)[0])
+
+
+def test_what_does_not_fit_last_step_is_said():
+    x = torch.randn(4, 3, 2)
+    for lengths in (torch.tensor([4, 1, 2], dtype=torch.int16), [4, 1, 2]):
+        assert torch.equal(indrnn_cupy.last_step(x, lengths), x[[3, 0, 1], [0, 1, 2]])
+    with pytest.raises(ValueError, match=r"lengths has shape \(1,\), expected \(3,\)"):
+        indrnn_cupy.last_step(x, [2])
+    with pytest.raises(ValueError, match="lengths go from -1 to 5"):
+        indrnn_cupy.last_step(x, [5, -1, 2])
+    with pytest.raises(ValueError, match=r"initial has shape \(1, 2\), expected \(3, 2\)"):
+        indrnn_cupy.last_step(x[:0], initial=torch.zeros(1, 2))
+    with pytest.raises(ValueError, match="resets has shape"):
+        indrnn_cupy.with_differences(x, resets=torch.zeros(4, 1, dtype=bool))

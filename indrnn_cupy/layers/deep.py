@@ -169,5 +169,5 @@ class DenseNetwork(_Layers):
         before, *layers = split(state, len(self.layers) + 1)
         last = last_step(x, lengths, initial=before)
         x = with_differences(x, lengths, before=before, resets=resets)
-        y, state = super()._run(x, None if before is None else tuple(layers), lengths, resets)
+        y, state = super()._run(x, None if state is None else tuple(layers), lengths, resets)
         return y, (last, *state)

@@ -1,6 +1,5 @@
 """Dropout of sequences."""
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -26,7 +25,8 @@ class SequenceDropout(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         if not self.training or self.p == 0:
             return x
-        return x * functional.dropout(torch.ones_like(x.select(self.time, 0)), self.p).unsqueeze(self.time)
+        ones = x.new_ones([size for dim, size in enumerate(x.shape) if dim != self.time])
+        return x * functional.dropout(ones, self.p).unsqueeze(self.time)
 
     def extra_repr(self) -> str:
         return f"p={self.p}"

@@ -24,15 +24,14 @@ class SequenceBatchNorm(nn.Module):
     Attributes:
         batch_norm: the `torch.nn.BatchNorm1d` that holds the parameters and the running statistics. After
             `torch.nn.SyncBatchNorm.convert_sync_batchnorm` the statistics are those of the batches of all processes,
-            on a CPU too.
+            on a CPU too, where DistributedDataParallel refuses such modules.
     """
 
     def __init__(self, num_features: int, batch_first: bool = False, eps: float = 1e-5, momentum: float = 0.1) -> None:
         super().__init__()
         self.batch_first = batch_first
         self.batch_norm = nn.BatchNorm1d(num_features, eps, momentum)
-        self.register_state_dict_post_hook(_shorten_names)
-        self.register_load_state_dict_pre_hook(_restore_names)
+        self.register_load_state_dict_pre_hook(_from_one_module)
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
         if lengths is None and not is_synchronized(self.batch_norm):
@@ -45,11 +44,14 @@ class SequenceBatchNorm(nn.Module):
 
     def _normalize(self, x: Tensor, lengths: Tensor | None, over: tuple[int, ...], running: tuple[Any, ...]) -> Tensor:
         """Normalises with the statistics over these dimensions or, in evaluation, with the running ones."""
-        mean, variance, _ = running
+        wide = torch.promote_types(
+            self.batch_norm.weight.dtype, torch.float32
+        )  # 16 bits hold neither counts nor squares
+        mean, variance = (statistic.to(wide) for statistic in running[:2])
         x = zero_padding(x, lengths, self.batch_first)
-        if self.training:
+        if self.batch_norm.training:
             valid = None if lengths is None else valid_steps(x, lengths, self.batch_first).unsqueeze(-1)
-            mean, variance = self._measure(x.to(mean.dtype), valid, over, running)
+            mean, variance = self._measure(x.to(wide), valid, over, running)
         for dim in over:
             mean, variance = mean.unsqueeze(dim), variance.unsqueeze(dim)
         scale = (variance + self.batch_norm.eps).rsqrt() * self.batch_norm.weight
@@ -69,13 +71,14 @@ class SequenceBatchNorm(nn.Module):
         count, mean, variance = (s.squeeze(over) for s in (count, mean, variance))
         enough = count > 1
         used = torch.where(enough, mean, running_mean), torch.where(enough, variance, running_variance)
+        unbiased = variance * count / (count - 1).clamp(min=1)
         with torch.no_grad():
             tracked += enough.view_as(tracked).long()
             momentum = self.batch_norm.momentum
             pull = 1 / tracked.clamp(min=1).view_as(count).to(x.dtype) if momentum is None else momentum
             pull = enough.to(x.dtype) * pull
-            running_mean.lerp_(mean, pull)
-            running_variance.lerp_(variance * count / (count - 1).clamp(min=1), pull)
+            for statistic, found in ((running_mean, mean), (running_variance, unbiased)):
+                statistic.copy_(statistic.to(x.dtype).lerp(found, pull))
         return used
 
     def _whole(self, sums: Tensor) -> Tensor:
@@ -138,18 +141,18 @@ def is_synchronized(batch_norm: nn.Module) -> bool:
     """Whether the statistics of this module, in training, are those of several processes."""
     if not isinstance(batch_norm, nn.SyncBatchNorm) or not batch_norm.training:
         return False
-    if not (torch.distributed.is_available() and torch.distributed.is_initialized()):
-        return False
-    return torch.distributed.get_world_size(batch_norm.process_group) > 1
+    return torch.distributed.is_available() and torch.distributed.is_initialized()
 
 
-def _shorten_names(module: nn.Module, state: dict[str, Any], prefix: str, *_: Any) -> None:
-    """Names the parts in a checkpoint as those of one module."""
-    for name in PARTS:
-        state[f"{prefix}{name}"] = state.pop(f"{prefix}batch_norm.{name}")
-
-
-def _restore_names(module: nn.Module, state: dict[str, Any], prefix: str, *_: Any) -> None:
+def _from_one_module(module: nn.Module, state: dict[str, Any], prefix: str, *_: Any) -> None:
+    """Takes a checkpoint of before the parameters were in a module of their own."""
     for name in PARTS:
         if f"{prefix}{name}" in state:
             state[f"{prefix}batch_norm.{name}"] = state.pop(f"{prefix}{name}")
+
+
+def rename_norms_(network: nn.Module, state: dict[str, Any]) -> None:
+    """Gives the tensors of an older checkpoint of a network the names that they have now."""
+    for prefix, module in network.named_modules():
+        if isinstance(module, SequenceBatchNorm):
+            _from_one_module(module, state, f"{prefix}." if prefix else "")

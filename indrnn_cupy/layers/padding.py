@@ -3,15 +3,13 @@
 import torch
 from torch import Tensor
 
+from ..functional.checks import check_lengths, check_resets
+
 
 def valid_steps(x: Tensor, lengths: Tensor, batch_first: bool) -> Tensor:
     """Marks the steps within each row's length: bool, (T, B), or (B, T) with `batch_first`, like the sequence x."""
-    if lengths.shape != x.shape[:1] if batch_first else lengths.shape != x.shape[1:2]:
-        raise ValueError(
-            f"lengths has shape {tuple(lengths.shape)}, expected one number for each row of {tuple(x.shape)}"
-        )
+    lengths = check_lengths(lengths, x, batch_first)
     steps = torch.arange(x.shape[1 if batch_first else 0], device=x.device)
-    lengths = lengths.to(x.device)
     return steps < lengths[:, None] if batch_first else steps[:, None] < lengths
 
 
@@ -32,14 +30,18 @@ def last_step(
 
     Returns `(B, H)`.
     """
-    time = 1 if batch_first else 0
+    time, shape = 1 if batch_first else 0, (x.shape[0 if batch_first else 1], x.shape[2])
     if initial is None:
-        initial = x.new_zeros(x.shape[1 - time], x.shape[2])
+        initial = x.new_zeros(shape)
+    if initial.shape != shape:
+        raise ValueError(f"initial has shape {tuple(initial.shape)}, expected {shape} to go with x of {tuple(x.shape)}")
+    initial = initial.to(x.dtype)
+    if lengths is not None:
+        lengths = check_lengths(lengths, x, batch_first).unsqueeze(-1)
     if x.shape[time] == 0:
         return initial
     if lengths is None:
         return x.select(time, -1)
-    lengths = torch.as_tensor(lengths, device=x.device).unsqueeze(-1)
     last = (lengths - 1).clamp(min=0).expand(-1, x.shape[2]).unsqueeze(time)
     return torch.where(lengths > 0, x.gather(time, last).squeeze(time), initial)
 
@@ -57,5 +59,6 @@ def with_differences(
     """
     change = torch.diff(x, dim=0, prepend=x[:1] if before is None else before.unsqueeze(0))
     if resets is not None:
+        check_resets(resets, x)
         change = change.masked_fill(resets.unsqueeze(-1), 0)
     return zero_padding(torch.cat((x, change), -1), lengths)

@@ -28,6 +28,13 @@ class SequenceModule(nn.Module):
 
     def _check_state(self, state: State | None, batch: int | None) -> None:
         """Raises TypeError or ValueError unless the state fits a batch of this size, or an unbatched input."""
+        if isinstance(state, tuple | list):
+            for part in state:
+                self._check_state(part, batch)
+        elif state is not None and not isinstance(state, Tensor):
+            raise TypeError(f"the state holds a {type(state).__name__}, expected tensors, as it was returned")
+        elif state is not None and batch is not None and state.shape[: self.state_batch + 1][-1:] != (batch,):
+            raise ValueError(f"the state holds a tensor of shape {tuple(state.shape)}, expected a batch of {batch}")
 
     def forward(
         self,
@@ -70,7 +77,7 @@ class SequenceModule(nn.Module):
         self._check_state(state, None)
         if lengths is not None:
             lengths = as_integers(lengths).reshape(-1)
-        if resets is not None and resets.dim() == 1:
+        if isinstance(resets, Tensor) and resets.dim() == 1:
             resets = resets.unsqueeze(batch)
         state = each(lambda s: s.unsqueeze(self.state_batch), state)
         *outputs, state = self(x.unsqueeze(batch), state, lengths=lengths, resets=resets)
@@ -79,6 +86,8 @@ class SequenceModule(nn.Module):
 
     def _forward_packed(self, packed: PackedSequence, state: State | None) -> tuple[Any, ...]:
         # Padded in the order of the packed batch, longest first; states come and go in the caller's order.
+        if packed.data.shape[1:] != (self.input_size,):
+            raise ValueError(f"x holds steps of shape {tuple(packed.data.shape[1:])}, expected ({self.input_size},)")
         x, lengths = pad_packed_sequence(PackedSequence(packed.data, packed.batch_sizes), self.batch_first)
         self._check_state(state, x.shape[0 if self.batch_first else 1])
         if (order := packed.sorted_indices) is not None:

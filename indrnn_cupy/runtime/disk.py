@@ -12,7 +12,7 @@ import stat
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -102,8 +102,9 @@ def _built(build: Callable[[Path], None]) -> bytes:
 def _put(place: Path, name: str, content: bytes) -> None:
     """Writes an entry such that other processes see the whole of it or nothing; removes what killed ones left."""
     for left in (*place.glob("*.tmp"), *place.glob("*.lock")):
-        if time.time() - left.lstat().st_mtime > STALE:
-            left.unlink(missing_ok=True)
+        with suppress(OSError):  # another process removes it too
+            if time.time() - left.lstat().st_mtime > STALE:
+                left.unlink()
     descriptor, written = tempfile.mkstemp(dir=place, suffix=".tmp")
     try:
         with os.fdopen(descriptor, "wb") as file:

@@ -118,6 +118,10 @@ def load(kernel: Kernel, defines: tuple[str, ...], generation: int) -> tuple[Cal
     def build(output: Path) -> None:
         try:
             _run([*compiler(), *flags, "-o", str(output), "-"], text, str(output.parent))
+            if not output.exists():
+                raise KernelCompileError(
+                    "it wrote no file; CXX must name a C++ compiler, without flags that stop it early"
+                )
         except KernelCompileError as error:
             if "No space left on device" in str(error):
                 raise KernelCompileError(

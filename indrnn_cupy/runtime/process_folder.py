@@ -11,7 +11,6 @@ import shutil
 import stat
 import tempfile
 import time
-from functools import cache
 from pathlib import Path
 
 from .errors import KernelError
@@ -20,9 +19,18 @@ PREFIX = "indrnn_cupy-"
 YOUNG = 60.0  # seconds within which a folder without a lock may be one that is being made
 
 
-@cache
+_place: Path | None = None
+
+
 def path() -> Path:
-    """The folder, made at the first call and removed when the process ends."""
+    """The folder, made when it is first needed, and again if somebody removed it; removed when the process ends."""
+    global _place
+    if _place is None or not _place.is_dir():
+        _place = _made()
+    return _place
+
+
+def _made() -> Path:
     try:
         _remove_leftovers()
         place, owner = Path(tempfile.mkdtemp(prefix=PREFIX)), os.getpid()

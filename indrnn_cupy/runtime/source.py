@@ -33,7 +33,7 @@ def check_folder(folder: Path) -> None:
     """Raises KernelSourceError unless the folder holds kernel files."""
     try:
         found = any(path.suffix in (".cu", ".cuh") for path in folder.iterdir())
-    except OSError:
+    except (OSError, ValueError):  # a name with a NUL
         found = False
     if not found:
         raise KernelSourceError(
@@ -88,7 +88,9 @@ def _inline(path: Path, parents: list[Path], once: set[Path], text: str | None =
             inlined.append(f"#line {number + 1} {quoted}")
         else:
             inlined.append(line)  # a header that is not there is left for the compiler to name
-        in_comment = line.rfind("/*") > line.rfind("*/") or (in_comment and "*/" not in line)
+        if "/*" in line or "*/" in line:
+            code = line if in_comment else re.sub(r'"(?:\\.|[^"\\])*"|//.*', "", line)
+            in_comment = code.rfind("/*") > code.rfind("*/") or (in_comment and "*/" not in code)
     return "\n".join(inlined) + "\n"
 
 
