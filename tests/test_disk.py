@@ -1,5 +1,6 @@
 """The cache of compiled code: whole entries or none, and nobody else's."""
 
+import errno
 import fcntl
 import os
 import shutil
@@ -13,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from indrnn_cupy.runtime import disk, process_folder
-from indrnn_cupy.runtime.errors import KernelCompileError
+from indrnn_cupy.runtime.errors import KernelCompileError, KernelError
 
 
 @pytest.fixture
@@ -152,7 +153,10 @@ def test_a_killed_compile_leaves_nothing_that_stays(place, counted_compiler, tmp
         time.sleep(0.01)
     os.killpg(process.pid, signal.SIGKILL)
     process.communicate()
-    assert list(temporary.iterdir())
+    left = list(temporary.iterdir())
+    assert left
+    for path in left:
+        os.utime(path, (0, 0))
     (process,) = run_many(1)
     assert process.communicate()[0].strip() == "tensor([[3.]])"
     assert not list(temporary.iterdir()) and [path.suffix for path in place.iterdir()] == [".so"]
@@ -161,19 +165,118 @@ def test_a_killed_compile_leaves_nothing_that_stays(place, counted_compiler, tmp
 def test_others_wait_for_a_time_and_then_build_too(place, monkeypatch):
     monkeypatch.setattr(disk, "PATIENCE", 0.1)
     place.mkdir(mode=0o700)
-    with open(place / "key.so.lock", "w") as lock:
+    with open(place / f"{process_folder.PREFIX}key.so.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         write, builds = build(b"code")
         assert get(write) == place / "key.so" and len(builds) == 1
+        assert os.path.exists(lock.name)  # it is the other's
 
 
 def test_drafts_of_killed_processes_are_removed(place):
     place.mkdir(mode=0o700)
-    old, new = place / "old.tmp", place / "new.tmp"
-    old.touch(), new.touch()
-    os.utime(old, (0, 0))
+    old, new = place / f"{process_folder.PREFIX}old", place / f"{process_folder.PREFIX}new"
+    own = place / "poetry.lock", place / "notes.tmp"  # of a user whose folder holds other things too
+    for path in (old, new, *own):
+        path.touch()
+        os.utime(path, None if path == new else (0, 0))
     get(build(b"code")[0])
-    assert not old.exists() and new.exists()
+    assert not old.exists() and all(path.exists() for path in (new, *own))
+
+
+@pytest.fixture
+def temporary(tmp_path, monkeypatch):
+    """A temporary directory in which this process has no folder yet."""
+    (folder := tmp_path / "temporary").mkdir()
+    monkeypatch.setattr(process_folder.tempfile, "tempdir", str(folder))
+    monkeypatch.setattr(process_folder, "_ours", ours := [])
+    yield folder
+    for _, descriptor in ours:
+        os.close(descriptor)
+
+
+def test_only_folders_of_dead_processes_are_removed(temporary):
+    dead, alive, young = (temporary / f"{process_folder.PREFIX}{name}" for name in ("dead", "alive", "young"))
+    unpacked, link = temporary / "indrnn_cupy-main", temporary / f"{process_folder.PREFIX}link"
+    for path in (dead, alive, young, unpacked):
+        path.mkdir()
+        (path / "file").touch()
+        os.utime(path, None if path == young else (0, 0))
+    link.symlink_to(unpacked)
+    descriptor = os.open(alive, os.O_RDONLY)
+    fcntl.flock(descriptor, fcntl.LOCK_SH)
+    process_folder.path()
+    os.close(descriptor)
+    assert not dead.exists() and all((path / "file").exists() for path in (alive, young, unpacked, link))
+
+
+def test_file_systems_without_locks_are_used(place, temporary, monkeypatch):
+    def flock(*_):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    write, builds = build(b"code")
+    assert get(write) == get(write) == place / "key.so" and len(builds) == len(list(temporary.iterdir())) == 1
+
+
+def test_a_temporary_folder_that_is_removed_is_made_anew(place, temporary):
+    shutil.rmtree(process_folder.path())
+    assert get(build(b"code")[0]).parent == place
+
+
+def test_no_temporary_folder_is_said(place, temporary):
+    temporary.rmdir()
+    with pytest.raises(KernelError, match=r"no temporary folder can be made.*; set TMPDIR to"):
+        get(build(b"code")[0])
+
+
+def test_a_forked_child_works_in_a_folder_of_its_own():
+    """That of its parent goes with the parent."""
+    code = "import os; from indrnn_cupy.runtime import process_folder; print(process_folder.path(), flush=True)\n"
+    code += "if os.fork() == 0: print(process_folder.path(), flush=True)\nelse: os.wait()"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    first, second = done.stdout.split()
+    assert first != second and not os.path.exists(first) and not os.path.exists(second)
+
+
+def test_what_cannot_be_loaded_is_not_kept(place):
+    def load(path):
+        if path.read_bytes().startswith(b"rubbish"):
+            raise OSError("file too short")
+        return path
+
+    with pytest.raises(KernelCompileError, match=r"cannot be loaded: file too short$"):
+        disk.get("key.so", build(b"rubbish")[0], load)
+    assert disk.get("key.so", build(b"code")[0], load) == place / "key.so"
+
+
+def test_an_entry_that_is_removed_before_it_is_loaded(place):
+    def load(path):
+        if path.parent == place:
+            path.unlink()
+        return path.read_bytes()
+
+    write, builds = build(b"code")
+    for _ in range(2):
+        assert disk.get("key.so", write, load).startswith(b"code")
+    assert len(builds) == 2
+
+
+def test_drafts_that_others_rename_meanwhile_are_no_hindrance(place, monkeypatch):
+    monkeypatch.setattr(disk.Path, "glob", lambda *_: iter([place / "gone"]))
+    assert get(build(b"code")[0]).parent == place
+
+
+def test_an_untrusted_entry_that_cannot_be_replaced_is_not_loaded(place, monkeypatch):
+    get(build(b"theirs")[0]).chmod(0o777)
+    replace = os.replace
+
+    def full(old, new):
+        if place in new.parents:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        replace(old, new)
+
+    monkeypatch.setattr(os, "replace", full)
+    assert get(build(b"ours")[0]).read_bytes().startswith(b"ours")
 
 
 def nothing_executed(forbidden):
@@ -197,7 +300,7 @@ def test_a_cache_that_may_not_hold_code_is_not_built_for_twice(place):
 
 
 def test_where_nothing_may_hold_code_the_remedy_is_said(place):
-    with pytest.raises(KernelCompileError, match=r"cannot be kept or loaded .*map segment.*set INDRNN_CUPY_CACHE_DIR"):
+    with pytest.raises(KernelCompileError, match=r"cannot be loaded: .*map segment.*set INDRNN_CUPY_CACHE_DIR"):
         disk.get("key.so", build(b"code")[0], nothing_executed(place.parents[-1]))
 
 
@@ -225,7 +328,8 @@ def test_a_full_file_system(place, tmp_path):
         assert get(write).parent == process_folder.path() and len(builds) == 1
         assert not list(place.iterdir())
         (process,) = run_many(1, env={**os.environ, "TMPDIR": str(place), "INDRNN_CUPY_CACHE_DIR": str(place / "x")})
-        assert "KernelError: no temporary folder" in (said := process.communicate()[1]) or "no room" in said, said
+        said = process.communicate()[1]
+        assert "Error: no temporary folder" in said or "Error: there is nowhere to" in said or "no room" in said, said
     finally:
         subprocess.run(["umount", place], check=True)
 

@@ -203,5 +203,39 @@ def test_headers_that_cannot_be_read_are_said(tmp_path):
     with pytest.raises(KernelSourceError, match=r"cannot read the kernel file .*0\.cuh"):
         source.read(str(cell))
     (tmp_path / "0.cuh").unlink()
-    os.mkfifo(tmp_path / "0.cuh")  # is not waited for
-    assert '#include "0.cuh"' in source.read(str(cell))
+    cell.write_text(f'#include "{"a" * 300}"\n')  # is left for the compiler to name
+    assert "a" * 300 in source.read(str(cell))
+
+
+@pytest.mark.parametrize(
+    ("make", "reason"),
+    [
+        (os.mkfifo, "no regular file"),  # and is not waited for
+        (os.mkdir, "no regular file"),
+        (lambda path: os.symlink("nowhere", path), "No such file"),
+        (lambda path: os.symlink(path, path), "Too many levels"),
+    ],
+)
+def test_headers_that_are_no_files_are_said(tmp_path, make, reason):
+    (tmp_path / "cell.cu").write_text('#include "odd.cuh"\n')
+    make(tmp_path / "odd.cuh")
+    with pytest.raises(KernelSourceError, match=rf"cannot read the kernel file .*odd\.cuh: .*{reason}"):
+        source.read(str(tmp_path / "cell.cu"))
+
+
+def test_a_header_by_two_names_is_included_once(tmp_path):
+    (tmp_path / "cells" / "sub").mkdir(parents=True)
+    (tmp_path / "above.cuh").write_text("#pragma once\n// found above\n")
+    (tmp_path / "cells" / "sub" / "below.cuh").write_text('#include "../../above.cuh"\n')
+    (tmp_path / "cells" / "mine.cu").write_text('#include "../above.cuh"\n#include "sub/below.cuh"\n')
+    assert source.read(str(tmp_path / "cells" / "mine.cu")).count("// found above") == 1
+
+
+def test_a_header_of_the_working_directory_is_not_compiled_in(overlay, tmp_path, monkeypatch):
+    """The key of what is compiled does not know it: an edit of it would not be seen."""
+    (elsewhere := tmp_path / "elsewhere").mkdir()
+    (elsewhere / "there.cuh").write_text("")
+    monkeypatch.chdir(elsewhere)
+    use_kernels(overlay("indrnn.cu", '"recurrence.cuh"\n', '"recurrence.cuh"\n#include "there.cuh"\n'))
+    with pytest.raises(KernelCompileError, match=r"indrnn\.cu:8:.*there\.cuh"):
+        run()

@@ -66,7 +66,10 @@ def test_cxx_chooses_the_compiler(tmp_path):
         ("no-such-compiler -O2", "CXX names the compiler 'no-such-compiler', which"),
         ("false", "compiler false does not work: it ended with status 1"),
         ("'g++", "which is no command"),
+        ("true", "it wrote no file"),
         ("g++ -fsyntax-only", "it wrote no file; CXX must name a C++ compiler"),
+        ("sh -c 'kill -9 $$'", "it was killed, as happens where memory is short"),
+        ("sh -c 'case $* in *-dM*) ;; *) echo No space left on device >&2; exit 1; esac' sh", "no room to compile in"),
     ],
 )
 def test_wrong_cxx_is_an_error(tmp_path, cxx, message):

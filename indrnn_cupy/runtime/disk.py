@@ -3,6 +3,9 @@
 An entry holds machine code, so one that anybody but the user and root owns or may write is never loaded. Each entry
 ends with its own checksum: a damaged or half-written file is built anew. Where the cache cannot be written, or its file
 system does not let code be loaded, entries are in a temporary folder of this process instead.
+
+Of several processes one builds an entry, as compilers that run side by side would take each other's time. The others
+wait for it at most PATIENCE seconds and then build too, as they do where the cache cannot be written or locked.
 """
 
 import fcntl
@@ -17,11 +20,11 @@ from pathlib import Path
 from typing import Any
 
 from . import process_folder
-from .errors import KernelCompileError
+from .errors import KernelCompileError, shown
 
 _DIGEST = hashlib.sha256().digest_size
 PATIENCE = 60.0  # seconds that a process waits for another one's compiler
-STALE = 3600.0  # seconds after which a draft or a lock is of a process that was killed
+STALE = 3600.0  # seconds after which a draft or a lock is that of a process that was killed
 
 
 def folder() -> Path:
@@ -41,31 +44,32 @@ def folder() -> Path:
 
 
 def get(name: str, build: Callable[[Path], None], load: Callable[[Path], Any]) -> Any:
-    """What `load` gives for the entry of this name; where there is none, `build` writes it to the path that it gets.
-
-    Of several processes one builds: the others wait for it at most PATIENCE seconds, as compilers that run side by side
-    would take each other's time, and then build too, as they do where files cannot be locked.
-    """
-    place = folder()
-    if (found := _load(place / name, load)) is not None:
-        return found
-    with _turn(place / f"{name}.lock"):
-        if (found := _load(place / name, load)) is not None:
-            return found
-        content, places = _read(place / name), [process_folder.path()]
-        if content is None:  # else it is there, but cannot be loaded from there
-            content, places = _built(build), [place, *places]
-        problem: OSError | None = None
-        for there in places:
-            try:
-                _put(there, name, content)
-                return load(there / name)
-            except OSError as error:  # read-only, full, something in the way, or mounted such that nothing is executed
-                problem = error
-    raise KernelCompileError(
-        f"what was compiled cannot be kept or loaded ({problem}); set INDRNN_CUPY_CACHE_DIR to a folder that has room "
-        "and may hold code, in a file system that is not mounted noexec"
-    )
+    """What `load` gives for the entry of this name; where there is none, `build` writes it to the path that it gets."""
+    entry = folder() / name
+    content = _read(entry)
+    if content is None:
+        with _turn(entry):
+            content = _read(entry)
+            if content is None:
+                content = _built(build)
+                try:
+                    entry = _put(entry, content)
+                except OSError:  # read-only, full, or something is in the way
+                    entry = _put_in_process_folder(name, content)
+    try:
+        return load(entry)
+    except OSError:  # it was removed since, or the file system is mounted such that nothing is executed
+        pass
+    copy = _put_in_process_folder(name, content)
+    try:
+        return load(copy)
+    except OSError as error:
+        with suppress(OSError):  # what cannot be loaded is not kept: the next process builds it anew
+            entry.unlink()
+        remedy = ""
+        if "failed to map segment" in str(error):
+            remedy = "; set INDRNN_CUPY_CACHE_DIR to a folder that may hold code, in a file system not mounted noexec"
+        raise KernelCompileError(f"what was compiled cannot be loaded: {shown(error)}{remedy}") from None
 
 
 def _trusted(info: os.stat_result) -> bool:
@@ -75,65 +79,88 @@ def _trusted(info: os.stat_result) -> bool:
 def _read(entry: Path) -> bytes | None:
     """The content of an entry that is whole and that nobody else could have written."""
     try:
-        info = entry.lstat()
-        if not stat.S_ISREG(info.st_mode) or not _trusted(info):
-            return None
-        content = entry.read_bytes()
+        with open(entry, "rb", opener=lambda path, flags: os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK)) as file:
+            info = os.fstat(file.fileno())
+            if not stat.S_ISREG(info.st_mode) or not _trusted(info):
+                return None
+            content = file.read()
     except OSError:
         return None
     return content if hashlib.sha256(content[:-_DIGEST]).digest() == content[-_DIGEST:] else None
 
 
-def _load(entry: Path, load: Callable[[Path], Any]) -> Any:
-    try:
-        return load(entry) if _read(entry) else None
-    except OSError:
-        return None
-
-
 def _built(build: Callable[[Path], None]) -> bytes:
-    with tempfile.TemporaryDirectory(dir=process_folder.path()) as workshop:
+    with _room(), tempfile.TemporaryDirectory(dir=process_folder.path(), ignore_cleanup_errors=True) as workshop:
         draft = Path(workshop) / "draft"
         build(draft)
         content = draft.read_bytes()
     return content + hashlib.sha256(content).digest()
 
 
-def _put(place: Path, name: str, content: bytes) -> None:
+@contextmanager
+def _room() -> Iterator[None]:
+    """Says what to do where the temporary folder, the last resort, cannot be written."""
+    try:
+        yield
+    except OSError as error:
+        raise KernelCompileError(
+            f"there is nowhere to compile ({shown(error)}); set TMPDIR to a folder that can be written and has room"
+        ) from None
+
+
+def _put_in_process_folder(name: str, content: bytes) -> Path:
+    with _room():
+        return _put(process_folder.path() / name, content)
+
+
+def _put(entry: Path, content: bytes) -> Path:
     """Writes an entry such that other processes see the whole of it or nothing; removes what killed ones left."""
-    for left in (*place.glob("*.tmp"), *place.glob("*.lock")):
-        with suppress(OSError):  # another process removes it too
+    for left in entry.parent.glob(f"{process_folder.PREFIX}*"):
+        with suppress(OSError):  # it is gone, or a folder
             if time.time() - left.lstat().st_mtime > STALE:
                 left.unlink()
-    descriptor, written = tempfile.mkstemp(dir=place, suffix=".tmp")
+    descriptor, draft = tempfile.mkstemp(dir=entry.parent, prefix=process_folder.PREFIX)
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)
-        os.chmod(written, 0o700)
-        os.replace(written, place / name)
+        os.chmod(draft, 0o700)
+        os.replace(draft, entry)
     finally:
-        Path(written).unlink(missing_ok=True)
+        with suppress(OSError):
+            os.unlink(draft)
+    return entry
 
 
 @contextmanager
-def _turn(lock: Path) -> Iterator[None]:
+def _turn(entry: Path) -> Iterator[None]:
     """Waits for the others that build the same entry, for a time. A process that is killed holds nothing up."""
+    lock = entry.with_name(f"{process_folder.PREFIX}{entry.name}.lock")
+    descriptor = None
+    with suppress(OSError):  # where nothing can be written, or files cannot be locked
+        descriptor = _lock(lock)
     try:
-        descriptor = os.open(lock, os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW, 0o600)
-    except OSError:  # where nothing can be written
-        yield
-        return
-    try:
-        deadline = time.monotonic() + PATIENCE
-        while time.monotonic() < deadline:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                time.sleep(0.02)
-            except OSError:  # a file system without locks
-                break
         yield
     finally:
-        lock.unlink(missing_ok=True)
+        if descriptor is not None:
+            with suppress(OSError):
+                lock.unlink()
+            fcntl.flock(descriptor, fcntl.LOCK_UN)  # a child that was forked meanwhile holds the descriptor too
+            os.close(descriptor)
+
+
+def _lock(path: Path) -> int | None:
+    """The descriptor of the file, locked; None if others hold it for too long."""
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        descriptor = os.open(path, os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if os.path.samestat(os.fstat(descriptor), path.lstat()):  # else who had it has removed it
+                return descriptor
+        except (BlockingIOError, FileNotFoundError):
+            time.sleep(0.02)
+        except OSError:
+            os.close(descriptor)
+            raise
         os.close(descriptor)
+    return None

@@ -19,3 +19,8 @@ class KernelCompileError(KernelError):
 
 class CompilerMissingError(KernelError):
     """No compiler for this device: the plain PyTorch reference runs instead."""
+
+
+def shown(name: object) -> str:
+    """A name or path with its odd characters escaped: one line, which can be printed and encoded."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in str(name))

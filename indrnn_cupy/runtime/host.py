@@ -15,8 +15,8 @@ from pathlib import Path
 
 import torch
 
-from . import disk, source
-from .errors import CompilerMissingError, KernelCompileError
+from . import disk, process_folder, source
+from .errors import CompilerMissingError, KernelCompileError, shown
 from .kernel import Kernel
 
 # What is written is what is computed: no -ffast-math (NaN comes through), no contraction (fma is written out).
@@ -52,11 +52,12 @@ def compiler() -> tuple[str, ...]:
             command = shlex.split(chosen)
         except ValueError as error:
             raise KernelCompileError(f"CXX is {chosen!r}, which is no command: {error}") from None
-        if not shutil.which(command[0]):
+        if not (found := shutil.which(command[0])):
             raise KernelCompileError(
                 f"CXX names the compiler {command[0]!r}, which is not on PATH; correct or unset CXX"
             )
-        return tuple(command)
+        # It runs in another folder than this one.
+        return (os.path.abspath(found) if os.sep in command[0] else command[0], *command[1:])
     for name in ("g++", "clang++"):
         if shutil.which(name):
             return (name,)
@@ -71,7 +72,7 @@ def _flags() -> tuple[tuple[str, ...], str]:
     try:
         macros = _run([*compiler(), *FLAGS, "-dM", "-E", "-"], "")
     except KernelCompileError as error:
-        raise KernelCompileError(f"the C++ compiler {' '.join(compiler())} does not work: {error}") from None
+        raise KernelCompileError(f"the C++ compiler {shown(' '.join(compiler()))} does not work: {error}") from None
     flags = list(FLAGS)
     if "__AVX512F__" in macros:
         flags.append("-mprefer-vector-width=512")  # compilers keep to 256 bits by themselves; worth a tenth
@@ -82,17 +83,29 @@ def _flags() -> tuple[tuple[str, ...], str]:
     return tuple(flags), macros
 
 
-def _run(command: list[str], text: str, workshop: str | None = None) -> str:
-    """What a command prints; a compiler's own files go to the workshop, where they are cleared if it is killed."""
-    zig = str(disk.folder() / "zig")
-    environment = {"ZIG_GLOBAL_CACHE_DIR": zig, "ZIG_LOCAL_CACHE_DIR": zig, **os.environ, "LC_ALL": "C"}
-    environment |= {"TMPDIR": workshop} if workshop else {}
+def _run(command: list[str], text: str, workshop: Path | None = None) -> str:
+    """What a command prints; in the workshop, where its files are cleared and no header lies that the key omits."""
+    environment = {**os.environ, "LC_ALL": "C"}
+    if workshop:
+        environment["TMPDIR"] = str(workshop)
+    if "ziglang" in command:
+        place = disk.folder()
+        zig = str((place if os.access(place, os.W_OK) else process_folder.path()) / "zig")
+        environment = {"ZIG_GLOBAL_CACHE_DIR": zig, "ZIG_LOCAL_CACHE_DIR": zig, **environment}
     try:
         done = subprocess.run(
-            command, input=text, capture_output=True, encoding="utf-8", errors="replace", env=environment
+            command,
+            input=text,
+            capture_output=True,
+            encoding="utf-8",
+            errors="backslashreplace",
+            env=environment,
+            cwd=workshop,
         )
     except OSError as error:
-        raise KernelCompileError(f"it cannot be started: {error}") from None
+        raise KernelCompileError(f"it cannot be started: {shown(error)}; check CXX and PATH") from None
+    if done.returncode < 0 or "Killed signal" in done.stderr:
+        raise KernelCompileError("it was killed, as happens where memory is short; free some and run again")
     if done.returncode:
         raise KernelCompileError(done.stderr or f"it ended with status {done.returncode}")
     return done.stdout
@@ -117,7 +130,7 @@ def load(kernel: Kernel, defines: tuple[str, ...], generation: int) -> tuple[Cal
 
     def build(output: Path) -> None:
         try:
-            _run([*compiler(), *flags, "-o", str(output), "-"], text, str(output.parent))
+            _run([*compiler(), *flags, "-o", str(output), "-"], text, output.parent)
             if not output.exists():
                 raise KernelCompileError(
                     "it wrote no file; CXX must name a C++ compiler, without flags that stop it early"
@@ -125,10 +138,10 @@ def load(kernel: Kernel, defines: tuple[str, ...], generation: int) -> tuple[Cal
         except KernelCompileError as error:
             if "No space left on device" in str(error):
                 raise KernelCompileError(
-                    f"no room to compile in {output.parent}; set TMPDIR to another folder"
+                    f"no room to compile in {shown(output.parent)}; set TMPDIR to a folder with room"
                 ) from None
             raise KernelCompileError(
-                f"{kernel.file} does not compile with {' '.join(compiler())}:\n{_shorten(str(error))}"
+                f"{shown(kernel.file)} does not compile with {shown(' '.join(compiler()))}:\n{_shorten(str(error))}"
             ) from None
 
     library = disk.get(f"{kernel.name}-{key}.so", build, lambda path: ctypes.CDLL(str(path)))

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from . import source
+from .errors import shown
 
 
 @dataclass(frozen=True)
@@ -18,5 +19,5 @@ class Kernel:
         text = source.read(self.file)
         passed = source.parse_parameters(self.parameters)
         declared = source.declared_parameters(text, self.name)
-        source.check_parameters(declared, passed, f"{self.name} in {source.find(self.file)}")
+        source.check_parameters(declared, passed, f"{self.name} in {shown(source.find(self.file))}")
         return text, passed

@@ -1,13 +1,13 @@
 """Kernel sources: where they lie, one text of a `.cu` and its headers, and the parameters that a kernel declares."""
 
-import json
 import os
 import re
+import stat
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-from .errors import KernelSignatureError, KernelSourceError
+from .errors import KernelSignatureError, KernelSourceError, shown
 
 _package = Path(__file__).resolve().parents[1]
 # An installed wheel carries the kernels inside the package, a checkout beside it.
@@ -15,6 +15,7 @@ KERNELS = next((p for p in (_package / "kernels", _package.parent / "kernels") i
 
 _overlay: Path | None = Path(p).absolute() if (p := os.environ.get("INDRNN_CUPY_KERNELS")) else None
 MOST_NESTED = 100
+Identity = tuple[int, int]  # of a file, by whatever name: its device and number
 generation = 0  # rises when sources may have changed; what was compiled before is not used again
 
 
@@ -37,7 +38,7 @@ def check_folder(folder: Path) -> None:
         found = False
     if not found:
         raise KernelSourceError(
-            f"no .cu or .cuh file in the kernel folder {folder}; copy those to change from {KERNELS}, "
+            f"no .cu or .cuh file in the kernel folder {shown(folder)}; copy those to change from {KERNELS}, "
             "or take the folder out of INDRNN_CUPY_KERNELS or use_kernels"
         )
 
@@ -45,7 +46,7 @@ def check_folder(folder: Path) -> None:
 def _find(name: str, beside: Path = KERNELS) -> Path | None:
     """A file beside the one that includes it, else in the overlay or the package; the package's own come last."""
     folders = [f for f in (beside if beside != KERNELS else None, _overlay, KERNELS) if f]
-    return next((f / name for f in folders if (f / name).is_file()), None)
+    return next((f / name for f in folders if os.path.lexists(f / name)), None)  # a broken link is found, and then said
 
 
 def find(name: str) -> Path:
@@ -54,7 +55,9 @@ def find(name: str) -> Path:
         check_folder(_overlay)
     path = _find(name)
     if path is None:
-        raise KernelSourceError(f"no kernel file {name} in {' or '.join(str(f) for f in (_overlay, KERNELS) if f)}")
+        raise KernelSourceError(
+            f"no kernel file {shown(name)} in {' or '.join(shown(f) for f in (_overlay, KERNELS) if f)}"
+        )
     return path
 
 
@@ -63,28 +66,44 @@ def read(name: str, text: str | None = None) -> str:
 
     With `text`, that is the content of the file, or of what is in no file and only called so.
     """
-    return _inline(find(name) if text is None else Path(name), [], set(), text)
+    return _inline(find(name) if text is None else Path(name), {}, set(), text)
 
 
-def _inline(path: Path, parents: list[Path], once: set[Path], text: str | None = None) -> str:
-    if path in parents:
-        raise KernelSourceError(f"{path} includes itself, by way of {parents[-1]}")
-    if len(parents) > MOST_NESTED:
-        raise KernelSourceError(f"headers are nested more than {MOST_NESTED} deep, from {parents[0]} to {path}")
+def _content(path: Path) -> tuple[Identity, str]:
     try:
-        lines = (path.read_text(encoding="utf-8-sig") if text is None else text).split("\n")
+        info = path.stat()
+        if not stat.S_ISREG(info.st_mode):  # of a pipe the end would never come
+            raise OSError(0, "it is no regular file")
+        return (info.st_dev, info.st_ino), path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise KernelSourceError(f"cannot read the kernel file {path}: {error}") from None
-    quoted = json.dumps(os.fsencode(path).decode(errors="replace"), ensure_ascii=False)
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise KernelSourceError(
+            f"cannot read the kernel file {shown(path)}: {reason}; expected a readable file of UTF-8 text"
+        ) from None
+
+
+def _inline(path: Path, parents: dict[Identity, Path], once: set[Identity], text: str | None = None) -> str:
+    """`parents` are the files that include this one, `once` those that are included no second time."""
+    identity, content = _content(path) if text is None else ((0, 0), text)
+    if identity in once:
+        return ""
+    if identity in parents:
+        raise KernelSourceError(f"{shown(path)} includes itself, by way of {shown(list(parents.values())[-1])}")
+    if len(parents) > MOST_NESTED:
+        first = next(iter(parents.values()))
+        raise KernelSourceError(
+            f"headers are nested more than {MOST_NESTED} deep, from {shown(first)} to {shown(path)}; put some together"
+        )
+    quoted = '"' + shown(path).replace("\\", "\\\\").replace('"', '\\"') + '"'
     inlined, in_comment = [f"#line 1 {quoted}"], False
-    for number, line in enumerate(lines, 1):
+    for number, line in enumerate(content.split("\n"), 1):
         include = None if in_comment or "#" not in line else re.match(r'\s*#\s*include\s+"([^"]+)"', line)
-        header = _find(os.path.normpath(include[1]), path.parent) if include else None
+        header = _find(include[1], path.parent) if include else None
         if line.strip() == "#pragma once":
-            once.add(path)
+            once.add(identity)
             inlined.append("")
         elif header:
-            inlined += [] if header in once else [_inline(header, [*parents, path], once)]
+            inlined.append(_inline(header, parents | {identity: path}, once))
             inlined.append(f"#line {number + 1} {quoted}")
         else:
             inlined.append(line)  # a header that is not there is left for the compiler to name
