@@ -36,8 +36,10 @@ def poisoned_memory(monkeypatch):
 
 
 @pytest.fixture(autouse=True)
-def seeded():
+def begin_alike():
+    """Whatever the test before has drawn or set: a task sets the number of threads."""
     torch.manual_seed(0)
+    torch.set_num_threads(2)
 
 
 @pytest.fixture(params=["cpu", pytest.param("cuda", marks=pytest.mark.gpu)])

@@ -139,8 +139,8 @@ def run_many(count, **options):
 
 
 def test_one_of_many_processes_compiles(place, counted_compiler):
-    processes = run_many(6)
-    assert [p.communicate()[0].strip() for p in processes] == ["tensor([[3.]])"] * 6
+    processes = run_many(4)
+    assert [p.communicate()[0].strip() for p in processes] == ["tensor([[3.]])"] * 4
     assert counted_compiler() == 1
     assert [path.suffix for path in place.iterdir()] == [".so"]
 

@@ -31,7 +31,7 @@ def test_example_of_use():
     exec(block("python", "activity_penalty("), names)
     assert 0 < names["activities"][0].events < 1 and names["loss"].requires_grad
     exec(block("python", "gradcheck"), names)
-    exec(block("python", "recurrence(source="), names)
+    exec(block("python", "cell.cuh"), names)
     assert names["h_n"].shape == (32, 64) and names["deep"](torch.randn(5, 2, 28))[0].shape == (5, 2, 64)
 
 

@@ -57,7 +57,7 @@ def edited(folder, old, new):
 
 
 OVERRUN = ("{along(x, x_t, x_b)}", "{along(x + 1, x_t, x_b)}")
-OVERFLOW = ("tile.finish(h, h_n);", "tile.fill(h, real(int(T) << 30 << 2)); tile.finish(h, h_n);")
+OVERFLOW = ("tile.finish(h, h_n);", "tile.fill(h, real(int(T) * 20000000)); tile.finish(h, h_n);")
 RACE_IN_A_BLOCK = (
     "    tile.finish(h, h_n);",
     "    __shared__ real all[THREADS]; all[threadIdx.x] = h[0]; h[0] = all[THREADS - 1 - threadIdx.x];\n"
@@ -71,7 +71,7 @@ RACE_OF_BLOCKS = ("tile.finish(h, h_n);", "tile.store(h, h_n, 0);")
     [
         (OVERRUN, "memory", "CPU", "heap-buffer-overflow"),
         (OVERRUN, "memory", "GPU", "heap-buffer-overflow"),
-        (OVERFLOW, "memory", "CPU", "left shift of"),
+        (OVERFLOW, "memory", "CPU", "signed integer overflow"),
         (RACE_IN_A_BLOCK, "threads", "GPU", "data race"),
         (RACE_OF_BLOCKS, "threads", "CPU", "data race"),
     ],
