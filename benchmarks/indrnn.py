@@ -15,7 +15,8 @@ import torch
 
 import indrnn_cupy
 from indrnn_cupy import functional as F
-from indrnn_cupy.ops import indrnn
+from indrnn_cupy.ops.cell_kernels import kernels as cell_kernels
+from indrnn_cupy.ops.cells import cell_of
 from indrnn_cupy.ops.launch import launch
 from indrnn_cupy.ops.sequence import Steps
 
@@ -37,11 +38,14 @@ def kernels(T: int, B: int, H: int) -> Functions:
     functions: Functions = {COPY: lambda: grad_x.copy_(x)}
 
     def add(activation: str) -> None:
-        cell = indrnn.cell(activation)
-        forward = (x, u, h0, y, h_n)
-        backward = (grad_y, h_n, y, u, h0, grad_x, rows, grad_h0)
-        functions[f"kernel, {activation}", "forward"] = lambda: launch(indrnn.FORWARD, cell, Steps(), forward)
-        functions[f"kernel, {activation}", "backward"] = lambda: launch(indrnn.BACKWARD, cell, Steps(), backward)
+        forward, backward, *_ = cell_kernels(cell_of(f"indrnn ACTIVATION={activation.capitalize()}"))
+        read, written = (grad_y, y, h0, u, h_n), (grad_x, None, rows, grad_h0)
+        functions[f"kernel, {activation}", "forward"] = lambda: launch(
+            forward, forward.defines, Steps(), (x, u, h0, y, h_n)
+        )
+        functions[f"kernel, {activation}", "backward"] = lambda: launch(
+            backward, backward.defines, Steps(), (*read, *written)
+        )
 
     for activation in ("relu", "tanh", "sigmoid"):
         add(activation)

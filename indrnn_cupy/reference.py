@@ -32,7 +32,7 @@ def indrnn(
     def cell(x_t: Tensor, h: Tensor) -> tuple[Tensor, ...]:
         return (ACTIVATIONS[activation](torch.addcmul(x_t, weight.to(h.dtype), h)),)
 
-    (y,), (h_n,) = _run(cell, x, (h0,), lengths, resets, reverse, batch_first)
+    (y,), (h_n,) = run_cell(cell, x, (h0,), lengths, resets, reverse, batch_first)
     return y, h_n
 
 
@@ -63,7 +63,7 @@ def irevrnn(
             inner = inner + b_i * phi(c)
         return ACTIVATIONS[activation](x_t + inner), c
 
-    (y, _), (h_n, c_n) = _run(cell, x, (h0, c0), lengths, resets, reverse, batch_first)
+    (y, _), (h_n, c_n) = run_cell(cell, x, (h0, c0), lengths, resets, reverse, batch_first)
     return y, (h_n, c_n)
 
 
@@ -83,7 +83,7 @@ def mingru(
         gate, candidate = x_t.chunk(2, -1)
         return (torch.sigmoid(-gate) * h + torch.sigmoid(gate) * ACTIVATIONS[activation](candidate),)
 
-    (y,), (h_n,) = _run(cell, x, (h0,), lengths, resets, reverse, batch_first, width=x.shape[-1] // 2)
+    (y,), (h_n,) = run_cell(cell, x, (h0,), lengths, resets, reverse, batch_first, width=x.shape[-1] // 2)
     return y, h_n
 
 
@@ -105,7 +105,7 @@ def minlstm(
         excess = logsigmoid(take.clamp(min=least)) - logsigmoid(forget.clamp(min=least))
         return (torch.sigmoid(-excess) * h + torch.sigmoid(excess) * ACTIVATIONS[activation](candidate),)
 
-    (y,), (h_n,) = _run(cell, x, (h0,), lengths, resets, reverse, batch_first, width=x.shape[-1] // 3)
+    (y,), (h_n,) = run_cell(cell, x, (h0,), lengths, resets, reverse, batch_first, width=x.shape[-1] // 3)
     return y, h_n
 
 
@@ -125,7 +125,9 @@ def linear_recurrence(
         a_t, b_t = x_t.chunk(2, -1)
         return (torch.addcmul(b_t, a_t, h),)
 
-    (y,), (h_n,) = _run(cell, torch.cat((a, b), -1), (h0,), lengths, resets, reverse, batch_first, width=a.shape[-1])
+    (y,), (h_n,) = run_cell(
+        cell, torch.cat((a, b), -1), (h0,), lengths, resets, reverse, batch_first, width=a.shape[-1]
+    )
     return y, h_n
 
 
@@ -167,7 +169,7 @@ def egru(
         return y, v - taken, 0.9 * trace + 0.1 * y, event
 
     initial = event0, cell0, trace0, None
-    sequences, states = _run(cell, x, initial, lengths, resets, reverse, batch_first, width=H)
+    sequences, states = run_cell(cell, x, initial, lengths, resets, reverse, batch_first, width=H)
     y, cells, traces, events = sequences
     return y, (cells, events, traces), states[:3]
 
@@ -200,7 +202,7 @@ def zoneout_mask(seeds: Tensor, B: int, H: int, zoneout: float) -> Tensor:
     return (bits >> 40 & 0xFFFFFF) * 2.0**-24 < zoneout
 
 
-def _run(
+def run_cell(
     cell: Callable[..., tuple[Tensor, ...]],
     x: Tensor,
     initial: Sequence[Tensor | None],

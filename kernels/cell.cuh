@@ -7,41 +7,73 @@
 // Inputs come first, then weights, then states. A function of one state returns it as it is after the step, one of more
 // `states(h, c)`, in their order. The output is the first state, or what `states(h, c).output(y)` names.
 //
-// Set by -D: CELL, the name of the function; INPUTS, WEIGHTS, STATES, how many parameters of each kind it has; OUTPUT, 1
-// if its output is no state.
+// The gradient is derived. Where one by hand reads less or is more accurate, it is a function of plain numbers:
+//
+//     INLINE auto indrnn_gradient(Gradient auto grad_h, After auto h_t, Weight auto u, State auto h) {
+//         const real grad_x = ACTIVATION::gradient(grad_h, h_t);
+//         return gradients(grad_x, times(grad_x, h), u * grad_x);
+//     }
+//
+// `grad_h` is the gradient of the state h after the step, `grad_output` that of an output that is no state, and h_t the
+// state h after the step. Inputs that the function does not take are not kept. It returns the gradients of all inputs,
+// weights and states, in their order; `times(a, b)` is a * b, added to a weight's sum with one rounding.
 #pragma once
-#define VARIABLES (INPUTS + WEIGHTS + STATES)
-#define STEPS_AHEAD 8
-#include "dual.cuh"
+#define VARIABLES (INPUTS + WEIGHTS + STATES)  // the numbers of a step; WEIGHTS counts rows
+#ifndef SLOPES
+#define SLOPES VARIABLES
+#endif
+#ifndef STEPS_AHEAD
+#define STEPS_AHEAD 8  // the most steps that a GPU loads ahead: the code of a step is repeated for each
+#endif
 #include "recurrence.cuh"
+#include "affine.cuh"
 
 // What a parameter of the function is.
-template <class T> concept Input = true;   // a sequence, (T, B, H)
-template <class T> concept Weight = true;  // one number for each hidden unit, (H,)
-template <class T> concept State = true;   // what a step starts from, and gives
+template <class T> concept Input = true;              // a sequence, (T, B, H)
+template <class T> concept Weight = true;             // one number for each hidden unit, (H,)
+template <class T, int ROWS> concept Weights = true;  // several, (ROWS, H): w[0], w[1], ...
+template <class T> concept State = true;              // what a step starts from, and gives
+template <class T> concept Gradient = true;
+template <class T> concept After = true;
 
-// What a function of several states returns.
-struct NoMore {};
-template <class First, class Rest, class Output> struct Returned {
+template <class T, int N> struct Row {
+    T at[N];
+    INLINE T& operator[](int i) { return at[i]; }
+    INLINE const T& operator[](int i) const { return at[i]; }
+};
+
+// Values of different types.
+struct End {};
+template <class First, class Rest> struct List {
     First first;
     Rest rest;
-    Output out;
-    template <unsigned A> INLINE Returned<First, Rest, Dual<A>> output(const Dual<A>& y) const { return {first, rest, y}; }
 };
-INLINE NoMore states() { return {}; }
-template <unsigned A, class... More> INLINE auto states(const Dual<A>& first, const More&... more) {
-    const auto rest = states(more...);
-    return Returned<Dual<A>, decltype(states(more...)), NoMore>{first, rest, {}};
+INLINE End list() { return {}; }
+template <class First, class... More> INLINE auto list(const First& first, const More&... more) {
+    return List<First, decltype(list(more...))>{first, list(more...)};
 }
-
-template <int I, unsigned A> INLINE const Dual<A>& state_of(const Dual<A>& only) { return only; }
-template <class T> constexpr int states_of = 1;
-template <> constexpr int states_of<NoMore> = 0;
-template <class F, class R, class O> constexpr int states_of<Returned<F, R, O>> = 1 + states_of<R>;
-template <int I, class F, class R, class O> INLINE const auto& state_of(const Returned<F, R, O>& all) {
+template <int I, class F, class R> INLINE const auto& at(const List<F, R>& all) {
     if constexpr (I == 0) return all.first;
-    else return state_of<I - 1>(all.rest);
+    else return at<I - 1>(all.rest);
 }
-template <unsigned A> INLINE const Dual<A>& output_of(const Dual<A>& only) { return only; }
-template <class F, class R> INLINE const F& output_of(const Returned<F, R, NoMore>& all) { return all.first; }
-template <class F, class R, unsigned A> INLINE const Dual<A>& output_of(const Returned<F, R, Dual<A>>& all) { return all.out; }
+template <class T> constexpr int length_of = 0;
+template <class F, class R> constexpr int length_of<List<F, R>> = 1 + length_of<R>;
+
+// What the function of a cell returns.
+template <class States, class Output> struct Returned;
+template <class S, class O> INLINE Returned<S, O> returned(const S& states, const O& output) { return {states, output}; }
+template <class States, class Output> struct Returned {
+    States states;
+    Output out;
+    template <class Y> INLINE auto output(const Y& y) const { return returned(states, dual(y)); }
+};
+template <class... All> INLINE auto states(const All&... all) { return returned(list(dual(all)...), End()); }
+template <class S, class O> INLINE Returned<S, O> returned(const Returned<S, O>& all) { return all; }
+template <class One> INLINE auto returned(const One& only) { return states(only); }
+
+// What a gradient by hand returns.
+struct Product {
+    real a, b;
+};
+INLINE Product times(real a, real b) { return {a, b}; }
+template <class... All> INLINE auto gradients(const All&... all) { return list(all...); }

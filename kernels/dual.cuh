@@ -3,12 +3,12 @@
 // Which derivatives can be other than zero is part of a number's type, so those that cannot cost nothing: no compiler may
 // drop 0 * x by itself. A cell's forward pass is the same code with numbers that have none.
 //
-// Set by -D: VARIABLES, the number of those that derivatives may be of.
+// Set by -D: SLOPES, the number of variables that derivatives are of.
 #pragma once
 #include "activation.cuh"
 
 template <unsigned MASK> struct Dual {
-    real value, slope[VARIABLES];
+    real value, slope[SLOPES];
     Dual() = default;
     INLINE explicit Dual(real value) : value(value) {}
 };
@@ -27,7 +27,7 @@ template <class A> INLINE Constant stop(const A& x) { return Constant(dual(x).va
 // The derivatives of f(a, b), from variable K on. Recursive, as NVRTC takes no generic lambda here.
 template <int K, unsigned A, unsigned B>
 INLINE void slopes(Dual<A | B>& y, const Dual<A>& a, real by_a, const Dual<B>& b, real by_b) {
-    if constexpr (K < VARIABLES) {
+    if constexpr (K < SLOPES) {
         if constexpr ((A & B) >> K & 1) y.slope[K] = fma(by_a, a.slope[K], by_b * b.slope[K]);
         else if constexpr (A >> K & 1) y.slope[K] = by_a * a.slope[K];
         else if constexpr (B >> K & 1) y.slope[K] = by_b * b.slope[K];
@@ -79,29 +79,60 @@ template <class A, class B, class C> INLINE auto fma(const A& a, const B& b, con
 template <class A, class B> INLINE auto where(bool condition, const A& a, const B& b) {
     return chain(condition ? dual(a).value : dual(b).value, dual(a), real(condition), dual(b), real(!condition));
 }
-template <unsigned A> INLINE Dual<A> fabs(const Dual<A>& x) { return where(x < 0, -x, x); }
-// As torch.minimum and torch.maximum: NaN comes through.
+template <unsigned A> INLINE Dual<A> fabs(const Dual<A>& x) {
+    return chain(fabs(x.value), x, x.value > 0 ? real(1) : x.value < 0 ? real(-1) : real(0));
+}
+// As torch.minimum and torch.maximum: NaN comes through, and of equal numbers both get half of the gradient.
+template <class A, class B> INLINE auto extreme(const A& a, const B& b, bool a_is, bool b_is) {
+    const real by_a = a_is ? real(1) : b_is ? real(0) : real(0.5);
+    const real y = b_is && !a_is ? b.value : a.value;
+    return chain(y, a, by_a, b, 1 - by_a);
+}
 template <class A, class B> INLINE auto fmin(const A& a, const B& b) -> decltype(a - b) {
-    const real y = dual(b).value;
-    return where(y < dual(a).value || y != y, b, a);
+    const real x = dual(a).value, y = dual(b).value;
+    return extreme(dual(a), dual(b), x < y || x != x, y < x || y != y);
 }
 template <class A, class B> INLINE auto fmax(const A& a, const B& b) -> decltype(a - b) {
-    const real y = dual(b).value;
-    return where(y > dual(a).value || y != y, b, a);
+    const real x = dual(a).value, y = dual(b).value;
+    return extreme(dual(a), dual(b), x > y || x != x, y > x || y != y);
 }
 
-// A function whose derivative is `slope`, an expression in x and y, its argument and its value.
+// x to a whole power.
+template <int N, unsigned A> INLINE Dual<A> pow(const Dual<A>& x) {
+    real y = 1, slope = N;
+    UNROLL (int i = 1; i < (N < 0 ? -N : N); ++i) y *= x.value;
+    slope *= N < 0 ? 1 / (y * x.value * x.value) : y;
+    return chain(N == 0 ? real(1) : N < 0 ? 1 / (y * x.value) : y * x.value, x, N == 0 ? real(0) : slope);
+}
+
+// The derivatives of x times a slope that may be infinite: 0 where those of x are, as where x is clamped.
+template <int K = 0, unsigned A> INLINE void steepen(Dual<A>& y, const Dual<A>& x, real slope) {
+    if constexpr (K < SLOPES) {
+        if constexpr (A >> K & 1) y.slope[K] = x.slope[K] == 0 ? real(0) : slope * x.slope[K];
+        steepen<K + 1>(y, x, slope);
+    }
+}
+
+// Makes a function of a number whose derivative is `slope`, an expression in x and y, its argument and its value.
 #define FUNCTION(name, formula, slope) \
     template <unsigned A> INLINE Dual<A> name(const Dual<A>& number) { \
         const real x = number.value, y = formula; \
         return chain(y, number, slope); \
     }
+#define STEEP_FUNCTION(name, formula, by) \
+    template <unsigned A> INLINE Dual<A> name(const Dual<A>& number) { \
+        const real x = number.value; \
+        Dual<A> result(formula); \
+        const real y = result.value; \
+        steepen(result, number, by); \
+        return result; \
+    }
 FUNCTION(exp, same::exp(x), y)
 FUNCTION(expm1, same::expm1(x), same::exp(x))
-FUNCTION(log, same::log(x), 1 / x)
-FUNCTION(log1p, same::log1p(x), 1 / (1 + x))
+STEEP_FUNCTION(log, same::log(x), 1 / x)
+STEEP_FUNCTION(log1p, same::log1p(x), 1 / (1 + x))
 FUNCTION(softplus, same::softplus(x), Sigmoid::value(x))
-FUNCTION(sqrt, sqrt(x), real(0.5) / y)
+STEEP_FUNCTION(sqrt, sqrt(x), real(0.5) / y)
 FUNCTION(square, x * x, 2 * x)
 FUNCTION(relu, Relu::value(x), Relu::gradient(1, y))
 FUNCTION(tanh, Tanh::value(x), Tanh::gradient(1, y))
@@ -111,5 +142,11 @@ FUNCTION(identity, x, real(1))
 FUNCTION(g, G::value(x), G::gradient(1, y))
 // Steps, 1 above 0 and else 0, for spikes: their slopes stand for a derivative that is 0 nearly everywhere.
 FUNCTION(spike, x > 0 ? real(1) : real(0), fmax(real(0), 1 - fabs(x)))
+FUNCTION(spike_arctan, x > 0 ? real(1) : real(0), 1 / (1 + real(9.86960440108935862) * x * x))
 FUNCTION(spike_sigmoid, x > 0 ? real(1) : real(0), Sigmoid::gradient(1, Sigmoid::value(x)))
-#undef FUNCTION
+#ifdef ACTIVATION
+FUNCTION(activation, ACTIVATION::value(x), ACTIVATION::gradient(1, y))
+#endif
+
+// e^(b log a), for a > 0: off by |b log a| ulp and what exp is off.
+template <unsigned A, class B> INLINE auto pow(const Dual<A>& a, const B& b) -> decltype(a * b) { return exp(log(a) * b); }

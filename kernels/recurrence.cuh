@@ -32,8 +32,9 @@ INLINE Sequence<Pointer> against_one_before(Pointer p, Pointer initial, long lon
     return {p, stride_t, stride_b, AGAINST_ONE_BEFORE, initial};
 }
 
-// Reads what a walk comes to first; 0 in a row without steps.
-INLINE void load_first(const Tile& tile, Lanes& lanes, const Sequence<const scalar*>& s) {
+// What a sequence is at the first step of a walk against the recurrence; 0 in a row without steps.
+INLINE void load_first(const Tile& tile, Lanes& lanes, Sequence<const scalar*> s) {
+    s.walk = AGAINST;
     tile.each_run([&](int lane, long long row, long long unit, int width) {
         const long long n = tile.length(row);
         const scalar* p = s.at(tile, tile.first_step, n, row) + unit;

@@ -13,13 +13,6 @@
 #pragma once
 #include "activation.cuh"
 
-// What a walk starts from: a state as it is stored or, in a chunk, what the chunks before come to.
-#if CHUNKS
-typedef real state;
-#else
-typedef scalar state;
-#endif
-
 // One number for each lane that a thread owns.
 struct Lanes {
     real at[TILE];
@@ -99,7 +92,7 @@ struct Tile {
 
     // Where a walk starts, (B, H), or (chunks, B, H). Chunks whose start is not known, NaN, are left to the thread of
     // the last chunk before them, which goes on into them.
-    INLINE void start(Lanes& lanes, const state* from) {
+    INLINE void start(Lanes& lanes, const real* from) {
         load(lanes, CHUNKS ? from + blockIdx.z * B * H : from, H);
 #if CHUNKS
         static_assert(LANES == 1, "each lane has its own chunks");

@@ -8,6 +8,9 @@ import pytest
 
 from indrnn_cupy.runtime import source
 
+PAST = "const Sequence<const scalar*> past[] = {along(in[0].start + 1, in[0].stride_t, in[0].stride_b)}; "
+PAST += "walk(tile, past,"
+
 
 def run(*arguments, kernels=None):
     environment = {**os.environ, **({"INDRNN_CUPY_KERNELS": str(kernels)} if kernels else {})}
@@ -51,8 +54,8 @@ def test_all_of_the_package_s_kernels_are_sound():
     ("file", "old", "new", "message"),
     [
         ("activation.cuh", "y <= 0 ? real(0) : g;", "g;", "indrnn-relu: the gradient is not that of the value"),
-        ("activation.cuh", "y <= 0 ? real(0) : g;", "gg;", r"indrnn-relu and 4 more: indrnn.cu does not compile"),
-        ("indrnn.cu", "{along(x, x_t, x_b)}", "{along(x + 1, x_t, x_b)}", "out of bounds: load of 4 bytes"),
+        ("activation.cuh", "y <= 0 ? real(0) : g;", "gg;", r"indrnn-relu and 4 more: "),
+        ("cell_forward.cuh", "walk(tile, in,", PAST, "out of bounds: load of 4 bytes"),
     ],
 )
 def test_a_fault_in_an_edited_kernel_is_said(file, old, new, message, tmp_path):

@@ -11,12 +11,12 @@ from sanitizers import sanitized  # noqa: F401
 from indrnn_cupy import functional as F
 from indrnn_cupy import use_kernels
 from indrnn_cupy.check.interpreter import interpreted
-from indrnn_cupy.check.recurrences import RECURRENCES, with_gradients
+from indrnn_cupy.check.recurrences import FIRST, RECURRENCES, with_gradients
 from indrnn_cupy.ops import chunks
 from indrnn_cupy.ops.sequence import TYPES
 from indrnn_cupy.runtime import source
 
-CHUNKED = [recurrence for recurrence in RECURRENCES if recurrence.summaries]
+CHUNKED = [recurrence for recurrence in RECURRENCES if recurrence.chunks]
 
 
 @pytest.mark.parametrize("dtype", TYPES, ids=str)
@@ -101,14 +101,25 @@ def test_a_reset_in_every_chunk_gives_the_same_bits():
         assert torch.equal(chunked[place], expected[place])
 
 
-def test_only_few_lanes_and_many_steps_of_the_package_s_own_kernels(tmp_path):
+def test_only_few_lanes_and_many_steps():
     assert chunks.chunk_steps(65536, 1, 128) == 256
     assert chunks.chunk_steps(4096, 1, 128) == 64
     for shape in ((784, 32, 128), (65536, 8, 1024), (1024, 1, 1), (5000, 32, 128)):
         assert chunks.chunk_steps(*shape) == 0
-    (tmp_path / "indrnn.cu").write_text((source.KERNELS / "indrnn.cu").read_text())
+
+
+def test_an_edited_kernel_is_summed_up_as_it_is(tmp_path):
+    """A leak after the sum: linear in the state, with another derivative."""
+    text = (source.KERNELS / "linear.cu").read_text()
+    assert "return fma(a, h, b);" in text
+    (tmp_path / "linear.cu").write_text(text.replace("return fma(a, h, b);", "return 0.5 * fma(a, h, b);"))
+    inputs = FIRST[-2].make_inputs(37, 2, 6, torch.float32)
     with use_kernels(tmp_path):
-        assert chunks.chunk_steps(65536, 1, 128) == 0
+        expected = with_gradients(F.linear_recurrence, inputs)
+        with interpreted(8) as launches:
+            actual = with_gradients(F.linear_recurrence, inputs)
+    assert len(launches) == 6
+    assert_close(actual, expected)
 
 
 def test_only_what_can_be_summed_up_is_cut_in_forward():

@@ -9,6 +9,7 @@ import torch
 
 from indrnn_cupy import functional as F
 from indrnn_cupy import use_kernels
+from indrnn_cupy.check.recurrences import RECURRENCES
 from indrnn_cupy.runtime import host, source
 from indrnn_cupy.runtime.errors import KernelCompileError, KernelSignatureError, KernelSourceError
 
@@ -29,6 +30,11 @@ def overlay(tmp_path):
 
 def run():
     return F.indrnn(torch.tensor([[[1.0]], [[-2.0]]]), torch.tensor([0.5]))[0].flatten().tolist()
+
+
+def run_egru():
+    H = 2
+    return F.egru(torch.ones(1, 1, 3 * H), torch.ones(H, 3 * H), torch.ones(3 * H), torch.ones(H))
 
 
 LEAKY = ("return x <= 0 ? real(0) : x", "return x <= 0 ? real(0.25) * x : x")
@@ -61,8 +67,8 @@ def test_overlay_of_the_environment_acts_in_the_next_process(overlay):
 
 def test_syntax_error_names_file_and_line(overlay):
     text = (source.KERNELS / "indrnn.cu").read_text()
-    line = 1 + text[: text.index("weight, 0)")].count("\n")
-    use_kernels(overlay("indrnn.cu", "weight, 0)", "weigth, 0)"))
+    line = 1 + text[: text.index("fma(u, h, x)")].count("\n")
+    use_kernels(overlay("indrnn.cu", "fma(u, h, x)", "fma(u, hh, x)"))
     with pytest.raises(KernelCompileError, match=rf"indrnn\.cu:{line}:.*error"):
         run()
 
@@ -71,18 +77,35 @@ def test_syntax_error_names_file_and_line(overlay):
     ("old", "new", "message"),
     [
         (
-            "state* __restrict__ h0",
-            "state* __restrict__ start",
-            r"lacks `const state\* h0`",
+            "real* __restrict__ recurrent,",
+            "real* __restrict__ matrix,",
+            r"lacks `const real\* recurrent`",
         ),
-        (", long long y_b)\n{", ")\n{", "it lacks `long long y_b`"),
-        ("long long y_b)\n{", "long long y_b, float leak)\n{", "nothing is passed for its `float leak`"),
-        ("const real* __restrict__ weight", "const double* __restrict__ weight", r"expected `const real\* weight`"),
+        (", long long gates_b)\n{", ")\n{", "it lacks `long long gates_b`"),
+        ("long long gates_b)\n{", "long long gates_b, float leak)\n{", "nothing is passed for its `float leak`"),
+        ("const real* __restrict__ threshold", "const double* __restrict__ threshold", r"`const real\* threshold`"),
         ("long long T, long long B,", "long long B, long long T,", "in another order"),
-        ("indrnn_forward(", "indrnn_ahead(", "expected one `extern"),
+        ("egru_forward(", "egru_ahead(", "expected one `extern"),
     ],
 )
 def test_parameters_that_do_not_fit_are_named(overlay, old, new, message):
+    use_kernels(overlay("egru.cu", old, new))
+    with pytest.raises(KernelSignatureError, match=message):
+        run_egru()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        (
+            "Weight auto u, State auto h) { r",
+            "State auto h) { r",
+            r"indrnn\(Input x, State h\), expected indrnn\(Input x, W",
+        ),
+        ("auto indrnn(", "auto leaky(", r"has leaky\(Input x, .*, expected indrnn\("),
+    ],
+)
+def test_a_recurrence_of_another_form_is_refused(overlay, old, new, message):
     use_kernels(overlay("indrnn.cu", old, new))
     with pytest.raises(KernelSignatureError, match=message):
         run()
@@ -102,22 +125,22 @@ def test_folders_that_cannot_serve_are_refused(tmp_path, monkeypatch):
 
 
 def test_equivalent_declaration_is_taken(overlay):
-    use_kernels(overlay("indrnn.cu", "const real* __restrict__ weight", "real const *__restrict weight"))
-    assert run() == [1.0, 0.0]
+    use_kernels(overlay("egru.cu", "const real* __restrict__ threshold", "real const *__restrict threshold"))
+    run_egru()
 
 
 def test_second_declaration_is_refused(overlay):
-    text = (source.KERNELS / "indrnn.cu").read_text()
+    text = (source.KERNELS / "egru.cu").read_text()
     begin = text.index('extern "C"')
     prototype = text[begin : text.index("{", begin)] + ";\n"
-    use_kernels(overlay("indrnn.cu", '"recurrence.cuh"\n', f'"recurrence.cuh"\n#if 0\n{prototype}#endif\n'))
+    use_kernels(overlay("egru.cu", '"events.cuh"\n', f'"events.cuh"\n#if 0\n{prototype}#endif\n'))
     with pytest.raises(KernelSignatureError, match="found 2"):
-        run()
+        run_egru()
 
 
 def test_missing_header_is_named_with_file_and_line(overlay):
-    use_kernels(overlay("indrnn.cu", '"recurrence.cuh"', '"recurence.cuh"'))
-    with pytest.raises(KernelCompileError, match=r"indrnn\.cu:7:.*recurence\.cuh"):
+    use_kernels(overlay("indrnn.cu", '"cell.cuh"', '"sell.cuh"'))
+    with pytest.raises(KernelCompileError, match=r"indrnn\.cu:3:.*sell\.cuh"):
         run()
 
 
@@ -152,6 +175,11 @@ def test_every_pointer_of_every_kernel_is_restrict():
         for declaration in path.read_text().split("__global__")[1:]:
             parameters = declaration[: declaration.index(")")]
             assert parameters.count("*") == parameters.count("* __restrict__") > 0
+    for recurrence in RECURRENCES:
+        for kernel in recurrence.kernels:
+            text, _ = kernel.source()
+            parameters = text[text.rindex("__global__") :].partition(")")[0]
+            assert parameters.count("*") == parameters.count("* __restrict__") > 0
 
 
 def test_a_header_beside_a_file_of_one_s_own_is_found(tmp_path):
@@ -174,11 +202,11 @@ def test_any_name_of_a_folder(tmp_path, name):
     folder = tmp_path / name
     folder.mkdir()
     text = (source.KERNELS / "indrnn.cu").read_text()
-    (folder / "indrnn.cu").write_text(text.replace("fma(u[i], before,", "fma(real(1), before,"))
+    (folder / "indrnn.cu").write_text(text.replace("fma(u, h, x)", "h + x"))
     with use_kernels(folder):
         y, _ = F.indrnn(torch.ones(3, 1, 1), torch.zeros(1))
         assert y.flatten().tolist() == [1, 2, 3]
-        (folder / "indrnn.cu").write_text(text.replace("tile.start(h, h0)", "oops"))
+        (folder / "indrnn.cu").write_text(text.replace("fma(u, h, x)", "oops"))
         use_kernels(folder)
         with pytest.raises(KernelCompileError, match=r"indrnn\.cu.*oops"):
             F.indrnn(torch.ones(3, 1, 1), torch.zeros(1))
@@ -236,6 +264,6 @@ def test_a_header_of_the_working_directory_is_not_compiled_in(overlay, tmp_path,
     (elsewhere := tmp_path / "elsewhere").mkdir()
     (elsewhere / "there.cuh").write_text("")
     monkeypatch.chdir(elsewhere)
-    use_kernels(overlay("indrnn.cu", '"recurrence.cuh"\n', '"recurrence.cuh"\n#include "there.cuh"\n'))
-    with pytest.raises(KernelCompileError, match=r"indrnn\.cu:8:.*there\.cuh"):
+    use_kernels(overlay("indrnn.cu", '"cell.cuh"\n', '"cell.cuh"\n#include "there.cuh"\n'))
+    with pytest.raises(KernelCompileError, match=r"indrnn\.cu:4:.*there\.cuh"):
         run()

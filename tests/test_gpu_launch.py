@@ -15,10 +15,13 @@ from indrnn_cupy.check.emulated_gpu import compile, installed, stand_in_cupy
 from indrnn_cupy.check.emulated_gpu.machine import MAX_GRID
 from indrnn_cupy.check.interpreter import interpreted
 from indrnn_cupy.check.recurrences import FIRST, with_gradients
-from indrnn_cupy.ops import egru_forms, gpu, indrnn
+from indrnn_cupy.ops import egru_forms, gpu
+from indrnn_cupy.ops.cell_kernels import kernels
+from indrnn_cupy.ops.cells import cell_of
 from indrnn_cupy.runtime import CompilerMissingError, cuda, missing
 from indrnn_cupy.runtime.bridge import Stream
 
+INDRNN = kernels(cell_of("indrnn ACTIVATION=Relu")).forward
 without_gpu = pytest.mark.skipif(torch.cuda.is_available(), reason="with a GPU nothing is missing")
 
 
@@ -67,9 +70,9 @@ def test_the_smallest_chunk_is_named(T):
 @pytest.mark.parametrize(
     ("kernel", "shape", "message"),
     [
-        (indrnn.FORWARD, (1, 2**31, 1), r"B is 2147483648, expected at most 2147483647 rows"),
+        (INDRNN, (1, 2**31, 1), r"B is 2147483648, expected at most 2147483647 rows"),
         (egru_forms.FORWARD, (1, 2**32 + 5, 1), r"B is 4294967301, expected at most 2147483647 rows"),
-        (indrnn.FORWARD, (1, 1, 65535 * 32 + 1), r"H is 2097121, expected at most 2097120 hidden units"),
+        (INDRNN, (1, 1, 65535 * 32 + 1), r"H is 2097121, expected at most 2097120 hidden units"),
     ],
 )
 def test_a_batch_and_a_width_beyond_the_grid_are_refused(kernel, shape, message):
@@ -79,7 +82,7 @@ def test_a_batch_and_a_width_beyond_the_grid_are_refused(kernel, shape, message)
 
 def test_the_largest_grids_are_those_that_the_emulated_gpu_takes():
     rows, unit_blocks, chunks = MAX_GRID
-    assert gpu.grid(indrnn.FORWARD, 3 * chunks, rows, 32 * unit_blocks, 3) == MAX_GRID
+    assert gpu.grid(INDRNN, 3 * chunks, rows, 32 * unit_blocks, 3) == MAX_GRID
     assert gpu.grid(egru_forms.FORWARD, 9, rows, 10**7, 0) == (rows, 1, 1)
 
 

@@ -10,7 +10,8 @@ import sys
 import pytest
 import torch
 
-from indrnn_cupy.ops import indrnn
+from indrnn_cupy.ops.cell_backward import backward_op
+from indrnn_cupy.ops.cell_forward import forward_op
 from indrnn_cupy.ops.cpu import LANES, grid
 
 CODE = """
@@ -100,12 +101,12 @@ def test_addresses_have_64_bits():
     memory = mmap.mmap(-1, 2 * ((T - 1) * stride + B * H), flags=flags)
     far = torch.frombuffer(memory, dtype=torch.bfloat16).as_strided((T, B, H), (stride, H, 1))
     x, u, grad = torch.randn(T, B, H).bfloat16(), torch.rand(H), torch.randn(T, B, H).bfloat16()
-    options = (None, None, None, False, "tanh")
-    y, h_n = indrnn.forward_op(x, u, *options)
-    for a, e in zip(indrnn.forward_op(far.copy_(x), u, *options), (y, h_n), strict=True):
+    name, steps = "indrnn ACTIVATION=Tanh", (None, None, False, None, 1)
+    y, h_n = forward_op(name, [x], [u], [None], *steps)
+    for a, e in zip(forward_op(name, [far.copy_(x)], [u], [None], *steps), (y, h_n), strict=True):
         assert torch.equal(a, e)
-    expected = indrnn.backward_op(grad, None, y, u, *options)
+    expected = backward_op(name, grad, [None], [], [u], [None], [y], *steps, 1, 0)
     for far_grad, far_y in ((far.copy_(grad), y), (grad, far)):
         far.copy_(grad if far_y is y else y)
-        actual = indrnn.backward_op(far_grad, None, far_y, u, *options)
+        actual = backward_op(name, far_grad, [None], [], [u], [None], [far_y], *steps, 1, 0)
         assert all(torch.equal(a, e) for a, e in zip(actual, expected, strict=True))

@@ -20,7 +20,7 @@ FORMS = {"CPU": {}, "GPU": {"like_gpu": True}, "chunks": {"like_gpu": True, "chu
 def cases():
     """Every form of the first cell of each recurrence; on a CPU another type too."""
     for recurrence in FIRST:
-        for form in FORMS if recurrence.summaries else ("CPU", "GPU"):
+        for form in FORMS if recurrence.chunks else ("CPU", "GPU"):
             for sanitizer in ("memory", "threads"):
                 for dtype in (torch.float32, torch.float16) if form == "CPU" else (torch.float32,):
                     yield pytest.param(
@@ -48,22 +48,23 @@ def test_kernels_are_clean_and_give_the_same_bits(recurrence, form, sanitizer, d
             assert all(torch.equal(a, e) for a, e in zip(actual, expected, strict=True))
 
 
-def edited(folder, old, new):
-    """A copy of the IndRNN kernel with a fault planted in it."""
-    text = (source.KERNELS / "indrnn.cu").read_text()
+def edited(folder, old, new, file="cell_forward.cuh"):
+    """A copy of a kernel file with a fault planted in it."""
+    text = (source.KERNELS / file).read_text()
     assert old in text
-    (folder / "indrnn.cu").write_text(text.replace(old, new))
+    (folder / file).write_text(text.replace(old, new))
     return use_kernels(folder)
 
 
-OVERRUN = ("{along(x, x_t, x_b)}", "{along(x + 1, x_t, x_b)}")
-OVERFLOW = ("tile.finish(h, h_n);", "tile.fill(h, real(int(T) * 20000000)); tile.finish(h, h_n);")
+BEYOND = "const Sequence<const scalar*> beyond[] = {along(in[0].start + 1, in[0].stride_t, in[0].stride_b)};"
+FINISH = "UNROLL (int i = 0; i < STATES; ++i) tile.finish(s[i], last[i]);"
+OVERRUN = ("walk(tile, in,", f"{BEYOND} walk(tile, beyond,")
+OVERFLOW = (FINISH, f"tile.fill(s[0], real(int(tile.T) * 20000000)); {FINISH}")
 RACE_IN_A_BLOCK = (
-    "    tile.finish(h, h_n);",
-    "    __shared__ real all[THREADS]; all[threadIdx.x] = h[0]; h[0] = all[THREADS - 1 - threadIdx.x];\n"
-    "    tile.finish(h, h_n);",
+    FINISH,
+    "__shared__ real all[THREADS]; all[threadIdx.x] = s[0][0]; s[0][0] = all[THREADS - 1 - threadIdx.x];\n" + FINISH,
 )
-RACE_OF_BLOCKS = ("tile.finish(h, h_n);", "tile.store(h, h_n, 0);")
+RACE_OF_BLOCKS = (FINISH, "tile.store(s[0], last[0], 0);")
 
 
 @pytest.mark.parametrize(
@@ -100,14 +101,14 @@ def test_planted_faults_are_found_in_the_ptx(fault, message, tmp_path, monkeypat
 
 
 def test_argument_of_a_wrong_type_is_found(tmp_path, monkeypatch):
-    x, u = torch.randn(9, 4, 64), torch.rand(64)
-    with edited(tmp_path, "long long T, long long B,", "int T, long long B,"):
+    x, R = torch.randn(9, 4, 6), torch.rand(2, 6)
+    with edited(tmp_path, "long long T, long long B,", "int T, long long B,", "egru.cu"):
         with pytest.raises(KernelSignatureError, match="it declares `int T`, expected `long long T`"):
-            F.indrnn(x, u)
+            F.egru(x, R, R[0], R[0, :2])
         monkeypatch.setattr(cuda, "NUMPY", {"long long": np.int64, "int": np.int64})
         monkeypatch.setattr(Kernel, "source", lambda kernel: (source.read(kernel.file), kernel_parameters(kernel)))
-        with interpreted(), pytest.raises(TypeError, match=r"int64 for \w+_param_7, which is .u32"):
-            F.indrnn(x, u)
+        with interpreted(), pytest.raises(TypeError, match=r"int64 for \w+_param_17, which is .u32"):
+            F.egru(x, R, R[0], R[0, :2])
 
 
 def kernel_parameters(kernel):

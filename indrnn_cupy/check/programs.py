@@ -8,23 +8,19 @@ from typing import NamedTuple
 import torch
 
 from ..ops import gpu
-from ..ops.chunks import STARTS
+from ..ops.chunks import STARTS, can_sum_up
 from ..ops.sequence import TYPES, SequenceKernel
-from ..runtime import cuda
+from ..runtime import cuda, source
 from .emulated_gpu import nvrtc
 from .machine_code import Resources, disassembler, loads_in_flight, resources
 from .recurrences import Recurrence
 
 
 class Program(NamedTuple):
-    """A kernel file with its defines; the kernels that are launched from it."""
+    """A kernel with its defines."""
 
-    kernels: tuple[SequenceKernel, ...]
+    kernel: SequenceKernel
     defines: tuple[str, ...]
-
-    @property
-    def file(self) -> str:
-        return self.kernels[0].file
 
 
 class Compiled(NamedTuple):
@@ -35,26 +31,25 @@ class Compiled(NamedTuple):
 
 
 def programs(recurrence: Recurrence, dtype: torch.dtype, resets: bool) -> Iterator[Program]:
-    """The plain kernels, and the three passes of chunks of time, if there are any."""
-    plain, chunked = (gpu.layout(recurrence.kernels[0], dtype, resets, c, recurrence.defines) for c in (False, True))
-    yield Program(recurrence.kernels, plain)
-    if not recurrence.summaries:
-        return
-    together = recurrence.kernels[0].file == recurrence.summaries[0].file
-    yield Program((*recurrence.kernels, *(recurrence.summaries if together else ())), chunked)
-    if not together:
-        yield Program(recurrence.summaries, chunked)
-    for clamped in (0, 1):
-        yield Program((STARTS,), gpu.layout(STARTS, TYPES[dtype][2], False, False, (f"CLAMPED={clamped}",)))
+    """Its kernels and, if there are any, the passes of chunks of time."""
+    for kernel in recurrence.kernels:
+        yield Program(kernel, gpu.layout(kernel, dtype, resets, False, kernel.defines))
+    for kernel, summary in zip(recurrence.kernels, recurrence.chunks, strict=False):
+        if not can_sum_up(summary, dtype, resets, source.generation):
+            continue
+        for part in (kernel, summary.kernel):
+            yield Program(part, gpu.layout(part, dtype, resets, True, part.defines))
+        clamped = (f"CLAMPED={summary.clamped:d}",)
+        yield Program(STARTS, gpu.layout(STARTS, TYPES[dtype][2], False, False, clamped))
 
 
 @cache
 def compile_program(program: Program, architecture: str) -> dict[str, Compiled]:
-    """By kernel; raises CuPy's CompileException."""
-    (source,) = {kernel.source()[0] for kernel in program.kernels}
+    """By kernel of its file; raises CuPy's CompileException."""
+    text, _ = program.kernel.source()
     options = (*cuda.FLAGS, *(f"-D{d}" for d in program.defines), "--ptxas-options=-v")
     started = time.perf_counter()
-    code, log = nvrtc.compile(source, architecture, options)
+    code, log = nvrtc.compile(text, architecture, options)
     seconds = time.perf_counter() - started
     assert isinstance(code, bytes)
     loads = loads_in_flight(code) if disassembler() else {}

@@ -1,7 +1,7 @@
 """The table of recurrences, over which every test and check runs that fits all of them. A new recurrence adds a row."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -9,7 +9,10 @@ import torch
 from torch import Tensor
 
 from .. import functional, reference
-from ..ops import egru_forms, gated, indrnn, irevrnn
+from ..ops import egru_forms
+from ..ops.cell_kernels import kernels
+from ..ops.cells import cell_of
+from ..ops.chunks import Summary
 from ..ops.sequence import SequenceKernel
 
 SUB_STEPS = 3
@@ -19,13 +22,27 @@ SUB_STEPS = 3
 class Recurrence:
     name: str
     options: dict[str, Any]  # of the cell, for the function
-    defines: tuple[str, ...]  # of the cell, for the kernels
-    kernels: tuple[SequenceKernel, ...]  # in the order of their launches
-    summaries: tuple[SequenceKernel, ...]  # of its chunks of time; in a file of their own, or in that of the kernels
+    key: str | None  # what the ops call the cell; none if it is no function
     make_inputs: Callable[..., tuple[Tensor, ...]]  # (T, B, H, dtype): sequences, weights, states
     states: int = 1  # among the inputs, at their end
     form: str | None = None  # of several ways to the same numbers, for the function alone
     exact: tuple[tuple[str, Any], ...] = ()  # options with which the gradient is the derivative
+
+    @property
+    def kernels(self) -> tuple[SequenceKernel, ...]:
+        """In the order of their launches."""
+        if self.key is None:
+            return tuple(
+                replace(kernel, defines=egru_forms.cell(self.options["reset_mode"], 0.0, False)) for kernel in EGRU
+            )
+        cell = cell_of(self.key)
+        forward, backward, states, *_ = kernels(cell)
+        return (forward, states, backward) if cell.more_states else (forward, backward)
+
+    @property
+    def chunks(self) -> tuple[Summary, ...]:
+        """How chunks of time are summed up, forward and backward."""
+        return tuple(filter(None, kernels(cell_of(self.key))[-2:])) if self.key else ()
 
     def __str__(self) -> str:
         return "-".join([self.name, *map(str, self.options.values()), *filter(None, [self.form])])
@@ -82,50 +99,37 @@ def _egru_inputs(T: int, B: int, H: int, dtype: torch.dtype) -> tuple[Tensor, ..
     return x, *weights, 0.3 + 0.1 * torch.rand(H, dtype=dtype), event0, *states
 
 
-def _gated(name: str, options: dict[str, Any], make_inputs: Callable[..., tuple[Tensor, ...]]) -> Recurrence:
-    kernels = gated.KERNELS[name]
-    return Recurrence(
-        name,
-        options,
-        gated.cell(options.get("activation", "")),
-        (kernels.forward, kernels.backward),
-        kernels.summaries,
-        make_inputs,
-    )
-
-
+EGRU = (egru_forms.FORWARD, egru_forms.BACKWARD)
 RECURRENCES = [
     Recurrence(
         "indrnn",
         {"activation": activation},
-        indrnn.cell(activation),
-        (indrnn.FORWARD, indrnn.BACKWARD),
-        (indrnn.FORWARD_SUMMARY, indrnn.BACKWARD_SUMMARY),
+        f"indrnn ACTIVATION={activation.capitalize()}",
         _whole_eighths if activation == "hardtanh" else _indrnn_inputs,
     )
     for activation in ("relu", "tanh", "sigmoid", "hardtanh", "identity")
-] + [
+]
+RECURRENCES += [
     Recurrence(
         "irevrnn",
         {"activation": activation, "inner_activation": inner},
-        irevrnn.cell(activation, inner, SUB_STEPS),
-        (irevrnn.FORWARD, irevrnn.CELLS, irevrnn.BACKWARD),
-        (),
+        f"irevrnn ACTIVATION={activation.capitalize()} INNER={inner.capitalize()} REV_LEN={SUB_STEPS}",
         _irevrnn_inputs,
         states=2,
     )
     for activation, inner in (("relu", "tanh"), ("tanh", "sigmoid"))
 ]
-RECURRENCES += [_gated("mingru", {"activation": phi}, partial(_gated_inputs, 2)) for phi in ("g", "tanh")]
-RECURRENCES += [_gated("minlstm", {"activation": phi}, partial(_gated_inputs, 3)) for phi in ("identity", "g")]
-RECURRENCES.append(_gated("linear_recurrence", {}, _linear_inputs))
+RECURRENCES += [
+    Recurrence(name, {"activation": phi}, f"{name} ACTIVATION={phi.capitalize()}", partial(_gated_inputs, gates))
+    for name, gates, activations in (("mingru", 2, ("g", "tanh")), ("minlstm", 3, ("identity", "g")))
+    for phi in activations
+]
+RECURRENCES.append(Recurrence("linear_recurrence", {}, "linear", _linear_inputs))
 RECURRENCES += [
     Recurrence(
         "egru",
         {"reset_mode": reset_mode},
-        egru_forms.cell(reset_mode, 0.0, False),
-        (egru_forms.FORWARD, egru_forms.BACKWARD),
-        (),
+        None,
         _egru_inputs,
         states=3,
         form=form,

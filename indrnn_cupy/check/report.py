@@ -15,7 +15,7 @@ import torch
 from torch.autograd.gradcheck import GradcheckError
 
 from ..ops import cpu
-from ..runtime import KernelError, host, missing, overlay, source
+from ..runtime import KernelError, host, missing, source
 from .recurrences import RECURRENCES, Recurrence, with_gradients
 
 STEPS, FEWER_STEPS, BATCH, HIDDEN = 256, 32, 2, 32  # of the run in which a kernel's bytes are counted, and of others
@@ -65,7 +65,7 @@ def _check_on_cpu(recurrences: Sequence[Recurrence], faults: Faults) -> bool:
             try:
                 for kernel in recurrence.kernels:
                     started = time.perf_counter()
-                    layout = cpu.layout(kernel, torch.float32, False, False, recurrence.defines)
+                    layout = cpu.layout(kernel, torch.float32, False, False, kernel.defines)
                     host.load(kernel, layout, source.generation)
                     seconds[kernel.name].append(time.perf_counter() - started)
                 for options in _options(4, 2):
@@ -109,7 +109,7 @@ def _check_for_gpu(recurrences: Sequence[Recurrence], architectures: Sequence[st
             for name, compiled in job.result().items():
                 found[name, architecture].append(compiled)
         except Exception as error:
-            faults[str(error)].append(f"{program.file} for {architecture}")
+            faults[str(error)].append(f"{program.kernel.file} for {architecture}")
     for (name, architecture), variants in sorted(found.items()):
         registers = max(v.resources.registers for v in variants)
         spilled = max(v.resources.spilled_bytes for v in variants)
@@ -139,7 +139,7 @@ def _run(recurrence: Recurrence, bytes_each: dict[str, float], faults: Faults) -
     for T, options in zip((first, FEWER_STEPS), _options(FEWER_STEPS, BATCH), strict=True):
         inputs = recurrence.make_inputs(T, BATCH, HIDDEN, torch.float32)
         expected = with_gradients(recurrence.function, inputs, **options)
-        for chunk in (0, T // 4) if recurrence.summaries else (0,):
+        for chunk in (0, T // 4) if recurrence.chunks else (0,):
             with interpreted(chunk) as launches:
                 actual = with_gradients(recurrence.function, inputs, **options)
             moved: dict[str, float] = defaultdict(float)
@@ -147,8 +147,6 @@ def _run(recurrence: Recurrence, bytes_each: dict[str, float], faults: Faults) -
                 moved[launch.name] += launch.stats["global_load_bytes"] + launch.stats["global_store_bytes"]
             for name, count in moved.items():
                 bytes_each.setdefault(name, count / (T * BATCH * HIDDEN))
-            if chunk and overlay():  # chunks are of the package's own kernels
-                continue
             bound = CHUNK_ERROR if chunk else 0.0
             for a, e in zip(actual, expected, strict=True):
                 if not (a - e).abs().max() <= bound * e.abs().max():  # nor if it is NaN

@@ -1,12 +1,13 @@
-"""What every function checks of its inputs, and how it comes to its kernel or, without a compiler, the reference."""
+"""What every function checks of its inputs."""
 
 import warnings
-from collections.abc import Callable, Iterator, Sequence
-from functools import cache
+from collections.abc import Iterator, Sequence
+from functools import cache, reduce
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch._C._functorch import is_functorch_wrapped_tensor
 
 from .. import reference
 from ..ops.sequence import TYPES
@@ -16,28 +17,6 @@ NARROWER = {
     dtype: [other for other in TYPES if torch.promote_types(other, real) == real]
     for dtype, (_, _, real) in TYPES.items()
 }
-
-
-def run(
-    kernel: Callable[..., Any],
-    plain: Callable[..., Any],
-    inputs: Sequence[Tensor | None],
-    steps: dict[str, Any],
-    batch_first: bool,
-    choices: dict[str, Any],
-    *others: Any,
-) -> tuple[Tensor, ...]:
-    """The outputs and the states of a recurrence, by its op `kernel`, or by the reference where no kernel can run.
-
-    `steps` are lengths, resets and reverse; `choices` the activations; `others` are what the op takes beside these.
-    """
-    if not compiled(inputs[0].device):  # type: ignore[union-attr]  # a sequence comes first
-        return tuple(flat(plain(*inputs, **choices, **steps, batch_first=batch_first)))
-    if batch_first:
-        inputs = [t.transpose(0, 1) if t is not None and t.dim() == 3 else t for t in inputs]
-        steps = steps | {"resets": None if steps["resets"] is None else steps["resets"].transpose(0, 1)}
-    outputs = kernel(*inputs, *steps.values(), *choices.values(), *others)
-    return tuple(o.transpose(0, 1) if o.dim() == 3 and batch_first else o for o in outputs)
 
 
 def flat(outputs: Any) -> Iterator[Tensor]:
@@ -103,7 +82,8 @@ def check_lengths(lengths: Tensor, x: Tensor, batch_first: bool) -> Tensor:
         raise ValueError(f"lengths has shape {tuple(lengths.shape)}, expected {(B,)} to go with x of {tuple(x.shape)}")
     if lengths.dtype not in (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8):
         raise TypeError(f"lengths is {lengths.dtype}, expected integers")
-    if not torch.compiler.is_compiling() and type(lengths) is Tensor and lengths.device.type == "cpu" and B:
+    seen = not torch.compiler.is_compiling() and type(lengths) is Tensor and not is_functorch_wrapped_tensor(lengths)
+    if seen and lengths.device.type == "cpu" and B:
         low, high = int(lengths.min()), int(lengths.max())
         if low < 0 or high > T:
             raise ValueError(f"lengths go from {low} to {high}, expected 0 to T = {T}")
@@ -131,18 +111,35 @@ def _warn(reason: str) -> None:
 
 
 @torch.compiler.assume_constant_result
-def compiled(device: torch.device) -> bool:
-    """Whether kernels can run on this device; if not, says once what is missing."""
+def compiled(device: torch.device, own: str = "") -> bool:
+    """Whether kernels can run on this device; if not, says once what is missing.
+
+    Raises CompilerMissingError where the plain form is not that of the kernels: `own` is a recurrence without one.
+    """
     if reason := missing(device.type, device.index):
-        if overlay():
-            raise CompilerMissingError(f"{reason}; without it the kernels in {overlay()} cannot run")
+        if own or overlay():
+            raise CompilerMissingError(f"{reason}; without it {own or f'the kernels in {overlay()}'} cannot run")
         _warn(reason)
     return not reason
 
 
-@torch.compiler.assume_constant_result
-def require_kernels(device: torch.device, name: str) -> bool:
-    """Raises CompilerMissingError unless kernels can run on this device."""
-    if reason := missing(device.type, device.index):
-        raise CompilerMissingError(f"{reason}; without it {name} cannot run")
-    return True
+def check_memory_options(memory: str, every: int | None) -> None:
+    if memory not in ("recompute", "store"):
+        raise ValueError(f"memory is {memory!r}, expected 'recompute' or 'store'")
+    if every is not None and (memory != "recompute" or every < 1):
+        raise ValueError(f"every is {every}, expected a positive number, with memory='recompute'")
+
+
+def kept_every(memory: str, every: int | None, x: Tensor, batch_first: bool) -> int:
+    """The steps from one state that is kept to the next. Chosen is about twice the root of T, for a T that is symbolic
+    too: the least of its tangents, T / a + a."""
+    check_memory_options(memory, every)
+    if memory == "store":
+        return 1
+    T = x.shape[1 if batch_first else 0] if isinstance(x, Tensor) and x.dim() == 3 else 1  # it is checked later
+    return every or reduce(torch.sym_min, (T // a + a for a in (2, 8, 32, 128, 512)))
+
+
+def check_chunk(chunk: int | None) -> None:
+    if chunk is not None and chunk < 0:
+        raise ValueError(f"chunk is {chunk}, expected the steps of a chunk, 0, or None")

@@ -1,99 +1,97 @@
 """Recurrences of one's own as functions."""
 
+from collections.abc import Callable
 from inspect import Parameter, Signature
-from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
-from ..ops import derived
-from ..ops.cell import Cell, declared
-from ..runtime import source
+from ..ops.cell import Cell
+from ..ops.cells import OWN
 from .arrays import takes_arrays
-from .checks import check_like, check_sequence, check_state, check_steps, require_kernels
+from .checks import check_chunk, kept_every
+from .plain import plain_form
+from .run import run
 
-STEPS = {"lengths": None, "resets": None, "reverse": False, "batch_first": False}
+OPTIONS = {
+    "lengths": None,
+    "resets": None,
+    "reverse": False,
+    "batch_first": False,
+    "memory": "store",
+    "every": None,
+    "chunk": None,
+}
 
 
 class CellFunction:
     """A recurrence that one C++ function describes; see :func:`indrnn_cupy.recurrence`."""
 
-    def __init__(self, cell: Cell) -> None:
-        self.cell = cell
-        derived.CELLS[cell.key] = cell
+    def __init__(self, cell: Cell, reference: Callable[..., Any] | None = None) -> None:
+        self.cell, self.reference = cell, reference
+        OWN[cell.key] = cell
         self.__name__ = self.__qualname__ = cell.name
         initial = [f"{name}0" for name in cell.states]
         self.__doc__ = describe(cell)
         self.__signature__ = Signature(
             [Parameter(name, Parameter.POSITIONAL_ONLY) for name in (*cell.inputs, *cell.weights)]
             + [Parameter(name, Parameter.KEYWORD_ONLY, default=None) for name in initial]
-            + [Parameter(name, Parameter.KEYWORD_ONLY, default=default) for name, default in STEPS.items()]
+            + [Parameter(name, Parameter.KEYWORD_ONLY, default=default) for name, default in OPTIONS.items()]
         )
 
     def __repr__(self) -> str:
         return f"<recurrence {self.__name__}{self.__signature__} of {self.cell.file}>"
 
     def __call__(self, *tensors: Tensor, **options: Any) -> tuple[Tensor, Any]:
-        return _call(*tensors, cell=self.cell, **options)
+        return _call(*tensors, cell=self.cell, reference=self.reference, **options)
 
 
 @takes_arrays
-def _call(*tensors: Tensor, cell: Cell, **options: Any) -> tuple[Tensor, Any]:
+def _call(*tensors: Tensor, cell: Cell, reference: Callable[..., Any] | None, **options: Any) -> tuple[Tensor, Any]:
     initial = {f"{name}0": options.pop(f"{name}0", None) for name in cell.states}
-    if unknown := options.keys() - STEPS.keys():
-        raise TypeError(f"{cell.name} got {', '.join(sorted(unknown))}, expected {', '.join((*initial, *STEPS))}")
-    steps = STEPS | options
-    batch_first = steps.pop("batch_first")
+    if unknown := options.keys() - OPTIONS.keys():
+        raise TypeError(f"{cell.name} got {', '.join(sorted(unknown))}, expected {', '.join((*initial, *OPTIONS))}")
+    options = OPTIONS | options
     n_x, n_w = len(cell.inputs), len(cell.weights)
     if len(tensors) not in (n_x + n_w, 1 + n_w):
-        names = ", ".join((*cell.inputs, *cell.weights))
+        expected = ", ".join((*cell.inputs, *cell.weights))
         raise TypeError(
-            f"{cell.name} got {len(tensors)} tensors, expected {names}, the inputs also side by side in one"
+            f"{cell.name} got {len(tensors)} tensors, expected {expected}, the inputs also side by side in one"
         )
-    x, weights = tensors[: len(tensors) - n_w], tensors[len(tensors) - n_w :]
-    B, width = check_sequence(cell.inputs[0], x[0], batch_first)
-    if len(x) < n_x and width % n_x:
-        raise ValueError(f"the inputs have shape {tuple(x[0].shape)}, expected {n_x} numbers for each hidden unit")
-    H = width // n_x if len(x) < n_x else width
-    for name, tensor in zip(cell.inputs[1:], x[1:], strict=False):
-        check_like(name, tensor, tuple(x[0].shape), x[0], [x[0].dtype])
-    for name, tensor in zip(cell.weights, weights, strict=True):
-        check_like(name, tensor, (H,), x[0])
-    for name, state in initial.items():
-        check_state(name, state, (B, H), x[0])
-    steps = check_steps(x[0], **steps, batch_first=batch_first)
-    require_kernels(x[0].device, cell.name)
-    if batch_first:
-        x = tuple(part.transpose(0, 1) for part in x)
-        steps["resets"] = None if steps["resets"] is None else steps["resets"].transpose(0, 1)
-    y, *last = derived.run(cell, list(x), list(weights), list(initial.values()), **steps)
-    return y.transpose(0, 1) if batch_first else y, last[0] if len(last) == 1 else tuple(last)
+    x = tensors[: len(tensors) - n_w]
+    names = cell.inputs if len(x) == n_x else (f"x, which has {', '.join(cell.inputs)} side by side,",)
+    rows = [n if p.rows else None for p, n in zip(cell.parameters[n_x : n_x + n_w], cell.rows, strict=True)]
+    weights = zip(cell.weights, zip(tensors[len(x) :], rows, strict=True), strict=True)
+    memory, every, chunk = options.pop("memory"), options.pop("every"), options.pop("chunk")
+    check_chunk(chunk)
+    every = kept_every(memory, every, x[0], options["batch_first"]) if cell.more_states else 1
+    plain = reference and plain_form(cell, reference, tensors, initial.values())
+    return run(
+        cell.key,
+        plain,
+        n_x,
+        dict(zip(names, x, strict=True)),
+        dict(weights),
+        initial,
+        **options,
+        chunk=chunk,
+        every=every,
+    )
 
 
 def describe(cell: Cell) -> str:
     """The docstring: the file's first comment, and shapes."""
-    first = [line.removeprefix("//").strip() for line in cell.text.splitlines()]
-    comment = first[
-        : next((n for n, line in enumerate(cell.text.splitlines()) if not line.startswith("//")), len(first))
-    ]
+    lines = cell.text.splitlines()
+    end = next((n for n, line in enumerate(lines) if not line.startswith("//")), len(lines))
+    comment = " ".join(line.removeprefix("//").strip() for line in lines[:end])
+    shapes = (f"{n}, {'(H,)' if r == 1 else f'({r}, H)'}" for n, r in zip(cell.weights, cell.rows, strict=True))
     last = ", ".join(f"{name}_n" for name in cell.states)
     return (
-        f"{' '.join(comment)}\n\nArgs:\n    {', '.join(cell.inputs)}: inputs, (T, B, H) each, or side by side in one "
-        f"tensor.\n    {', '.join(cell.weights) or 'no weights'}: weights, (H,) each.\n"
+        f"{comment}\n\nArgs:\n    {', '.join(cell.inputs)}: inputs, (T, B, H) each, or side by side in one tensor.\n"
+        f"    Weights: {'; '.join(shapes) or 'none'}.\n"
         f"    {', '.join(f'{name}0' for name in cell.states)}: initial states, (B, H) each; zeros if not given.\n"
-        "    lengths, resets, reverse, batch_first: as in `indrnn_cupy.functional.indrnn`.\n\n"
+        "    lengths, resets, reverse, batch_first: as in `indrnn_cupy.functional.indrnn`.\n"
+        "    memory, every: the states kept for backward: 'store', all; or 'recompute', one step in `every`.\n"
+        "    chunk: as in `indrnn_cupy.functional.mingru`, for a recurrence of one state.\n\n"
         f"Returns the output, (T, B, H), and the last {'state' if len(cell.states) == 1 else 'states'} {last}, (B, H)."
     ).strip()
-
-
-def read_cell(path: Any = None, text: str | None = None) -> Cell:
-    """The cell of a file or of a text."""
-    if (path is None) == (text is None):
-        raise TypeError("expected the path of a .cu file, or source=, the text of one")
-    if text is not None:
-        return declared("the source of a recurrence", text)
-    file = Path(path).absolute() if Path(path).is_file() else source.find(str(path))
-    try:
-        return declared(str(file), file.read_text(encoding="utf-8-sig"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise source.KernelSourceError(f"cannot read the kernel file {file}: {error}") from None

@@ -10,7 +10,8 @@ from ..ops.egru import egru as egru_op
 from ..ops.egru_forms import FORMS, RESET_MODES
 from ..ops.sequence import TYPES
 from .arrays import takes_arrays
-from .checks import check_like, check_sequence, check_state, check_steps, run
+from .checks import check_like, check_sequence, check_state, check_steps
+from .run import by_kernel_or_plain
 
 Three = tuple[Tensor, Tensor, Tensor]
 
@@ -100,20 +101,22 @@ def egru(
             raise ValueError(f"{name} is {what}, expected one floating-point number on {x.device}")
         slope.append(number.detach().flatten())
     steps = check_steps(x, lengths, resets, reverse, batch_first)
-    inputs = x, recurrent_kernel, recurrent_bias, threshold, event0, cell0, trace0
-    choices = {"reset_mode": reset_mode, "zoneout": float(zoneout)}
+    tensors = recurrent_kernel, recurrent_bias, threshold, event0, cell0, trace0
 
-    def kernel(*arguments: Any) -> tuple[Tensor, ...]:
-        seeds = reference.zoneout_seeds(x, len(arguments[0])) if zoneout and training else None
-        return egru_op(*arguments, seeds, form, *slope)
+    def kernel(x: Tensor, **steps: Any) -> tuple[Tensor, ...]:
+        seeds = reference.zoneout_seeds(x, len(x)) if zoneout and training else None
+        return egru_op(x, *tensors, *steps.values(), reset_mode, float(zoneout), seeds, form, *slope)
 
     plain = partial(
         reference.egru,
+        *(x, *tensors),
+        reset_mode=reset_mode,
         dampening_factor=slope[0],
         pseudo_derivative_support=slope[1],
+        zoneout=zoneout,
         training=training,
     )
-    y, h, o, trace, event_n, cell_n, trace_n = run(kernel, plain, inputs, steps, batch_first, choices)
+    y, h, o, trace, event_n, cell_n, trace_n = by_kernel_or_plain(kernel, plain, "egru", [x], steps, batch_first)
     return y, (h, o, trace), (event_n, cell_n, trace_n)
 
 

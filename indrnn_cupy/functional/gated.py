@@ -1,11 +1,13 @@
 """minGRU, minLSTM and the linear recurrence as functions."""
 
+from functools import partial
+
 from torch import Tensor
 
 from .. import reference
-from ..ops import gated
 from .arrays import takes_arrays
-from .checks import check_activation, check_like, check_sequence, check_state, check_steps, run
+from .checks import check_activation, check_chunk
+from .run import run
 
 
 @takes_arrays
@@ -45,7 +47,18 @@ def mingru(
 
     Reference: Feng et al., "Were RNNs All We Needed?", 2024, arXiv 2410.01201.
     """
-    return _joined("mingru", x, h0, activation, lengths, resets, reverse, batch_first, chunk)
+    check_activation(activation)
+    check_chunk(chunk)
+    return run(
+        f"mingru ACTIVATION={activation.capitalize()}",
+        partial(reference.mingru, x, h0, activation=activation),
+        *(2, {"x": x}, {}, {"h0": h0}),
+        lengths=lengths,
+        resets=resets,
+        reverse=reverse,
+        batch_first=batch_first,
+        chunk=chunk,
+    )
 
 
 @takes_arrays
@@ -74,7 +87,18 @@ def minlstm(
 
     Returns, raises and reference: as of :func:`mingru`.
     """
-    return _joined("minlstm", x, h0, activation, lengths, resets, reverse, batch_first, chunk)
+    check_activation(activation)
+    check_chunk(chunk)
+    return run(
+        f"minlstm ACTIVATION={activation.capitalize()}",
+        partial(reference.minlstm, x, h0, activation=activation),
+        *(3, {"x": x}, {}, {"h0": h0}),
+        lengths=lengths,
+        resets=resets,
+        reverse=reverse,
+        batch_first=batch_first,
+        chunk=chunk,
+    )
 
 
 @takes_arrays
@@ -97,41 +121,14 @@ def linear_recurrence(
 
     Returns and raises: as :func:`mingru`. Gradients flow to a, b and h0, once.
     """
-    B, H = check_sequence("a", a, batch_first)
-    check_like("b", b, tuple(a.shape), a)
-    if b.dtype != a.dtype:
-        raise TypeError(f"b is {b.dtype} but a is {a.dtype}; convert one of them")
-    _check_state(h0, B, H, a, chunk)
-    steps = check_steps(a, lengths, resets, reverse, batch_first)
-    kernel, plain = gated.linear_recurrence, reference.linear_recurrence
-    y, h_n = run(kernel, plain, (a, b, h0), steps, batch_first, {}, chunk)
-    return y, h_n
-
-
-def _joined(
-    name: str,
-    x: Tensor,
-    h0: Tensor | None,
-    activation: str,
-    lengths: Tensor | None,
-    resets: Tensor | None,
-    reverse: bool,
-    batch_first: bool,
-    chunk: int | None,
-) -> tuple[Tensor, Tensor]:
-    gates = gated.KERNELS[name].inputs
-    check_activation(activation)
-    B, width = check_sequence("x", x, batch_first)
-    if width % gates:
-        raise ValueError(f"x has shape {tuple(x.shape)}, expected {gates} numbers for each hidden unit")
-    _check_state(h0, B, width // gates, x, chunk)
-    steps = check_steps(x, lengths, resets, reverse, batch_first)
-    kernel, plain, choices = getattr(gated, name), getattr(reference, name), {"activation": activation}
-    y, h_n = run(kernel, plain, (x, h0), steps, batch_first, choices, chunk)
-    return y, h_n
-
-
-def _check_state(h0: Tensor | None, B: int, H: int, x: Tensor, chunk: int | None) -> None:
-    check_state("h0", h0, (B, H), x)
-    if chunk is not None and chunk < 0:
-        raise ValueError(f"chunk is {chunk}, expected the steps of a chunk, 0, or None")
+    check_chunk(chunk)
+    return run(
+        "linear",
+        partial(reference.linear_recurrence, a, b, h0),
+        *(2, {"a": a, "b": b}, {}, {"h0": h0}),
+        lengths=lengths,
+        resets=resets,
+        reverse=reverse,
+        batch_first=batch_first,
+        chunk=chunk,
+    )

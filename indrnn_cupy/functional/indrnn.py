@@ -1,11 +1,13 @@
 """IndRNN as a function."""
 
+from functools import partial
+
 from torch import Tensor
 
 from .. import reference
-from ..ops.indrnn import indrnn as indrnn_op
 from .arrays import takes_arrays
-from .checks import check_activation, check_like, check_sequence, check_state, check_steps, run
+from .checks import check_activation
+from .run import run
 
 
 @takes_arrays
@@ -55,9 +57,12 @@ def indrnn(
     Reference: Li et al., "Independently Recurrent Neural Network (IndRNN)", CVPR 2018, arXiv 1803.04831.
     """
     check_activation(activation)
-    B, H = check_sequence("x", x, batch_first)
-    check_like("weight", weight, (H,), x)
-    check_state("h0", h0, (B, H), x)
-    steps = check_steps(x, lengths, resets, reverse, batch_first)
-    y, h_n = run(indrnn_op, reference.indrnn, (x, weight, h0), steps, batch_first, {"activation": activation})
-    return y, h_n
+    return run(
+        f"indrnn ACTIVATION={activation.capitalize()}",
+        partial(reference.indrnn, x, weight, h0, activation=activation),
+        *(1, {"x": x}, {"weight": (weight, None)}, {"h0": h0}),
+        lengths=lengths,
+        resets=resets,
+        reverse=reverse,
+        batch_first=batch_first,
+    )

@@ -1,14 +1,13 @@
 """IRevRNN as a function."""
 
-from functools import reduce
+from functools import partial
 
-import torch
 from torch import Tensor
 
 from .. import reference
-from ..ops.irevrnn import irevrnn as irevrnn_op
 from .arrays import takes_arrays
-from .checks import check_activation, check_like, check_sequence, check_state, check_steps, run
+from .checks import check_activation, kept_every
+from .run import run
 
 MOST_SUB_STEPS = 8  # what a GPU's registers hold
 
@@ -65,35 +64,34 @@ def irevrnn(
     """
     check_activation(activation)
     check_activation(inner_activation, "inner_activation")
-    B, H = check_sequence("x", x, batch_first)
-    check_like("weight", weight, (H,), x)
     R = len(hidden_weights) if isinstance(hidden_weights, Tensor) and hidden_weights.dim() else 0
     check_sub_steps("R of hidden_weights, (R, H),", R)
-    for name, tensor in (("hidden_weights", hidden_weights), ("cell_weights", cell_weights)):
-        check_like(name, tensor, (R, H), x)
-    for name, state in (("h0", h0), ("c0", c0)):
-        check_state(name, state, (B, H), x)
-    steps = check_steps(x, lengths, resets, reverse, batch_first)
-    inputs = (x, weight, hidden_weights, cell_weights, h0, c0)
-    choices = {"activation": activation, "inner_activation": inner_activation}
-    step = kept_every(memory, every, x.shape[1 if batch_first else 0])
-    y, h_n, c_n = run(irevrnn_op, reference.irevrnn, inputs, steps, batch_first, choices, step)
-    return y, (h_n, c_n)
+    return run(
+        f"irevrnn ACTIVATION={activation.capitalize()} INNER={inner_activation.capitalize()} REV_LEN={R}",
+        partial(
+            reference.irevrnn,
+            x,
+            weight,
+            hidden_weights,
+            cell_weights,
+            h0,
+            c0,
+            activation=activation,
+            inner_activation=inner_activation,
+        ),
+        1,
+        {"x": x},
+        {"weight": (weight, None), "hidden_weights": (hidden_weights, R), "cell_weights": (cell_weights, R)},
+        {"h0": h0, "c0": c0},
+        lengths=lengths,
+        resets=resets,
+        reverse=reverse,
+        batch_first=batch_first,
+        every=kept_every(memory, every, x, batch_first),
+    )
 
 
 def check_sub_steps(name: str, R: int) -> None:
     """Raises ValueError unless a kernel can run so many sub-steps of IRevRNN."""
     if not 1 <= R <= MOST_SUB_STEPS:
         raise ValueError(f"{name} is {R}, expected 1 to {MOST_SUB_STEPS} sub-steps")
-
-
-def kept_every(memory: str, every: int | None, T: int) -> int:
-    """The steps from one c that is kept to the next. Chosen is about twice the root of T, for a T that is symbolic too:
-    the least of its tangents, T / a + a."""
-    if memory not in ("recompute", "store"):
-        raise ValueError(f"memory is {memory!r}, expected 'recompute' or 'store'")
-    if every is not None and (memory != "recompute" or every < 1):
-        raise ValueError(f"every is {every}, expected a positive number, with memory='recompute'")
-    if memory == "store":
-        return 1
-    return every or reduce(torch.sym_min, (T // a + a for a in (2, 8, 32, 128, 512)))

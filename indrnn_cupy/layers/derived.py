@@ -8,8 +8,8 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from ..functional.derived import CellFunction, read_cell
-from ..ops.cell import Cell
+from ..functional.derived import CellFunction
+from ..ops.cell import Cell, read_cell
 from .recurrence import Recurrence
 from .sequence import State
 from .stack import RecurrentStack

@@ -4,8 +4,8 @@ import torch
 from torch import Tensor, nn
 
 from .. import functional as F
-from ..functional.checks import check_activation
-from ..functional.irevrnn import check_sub_steps, kept_every
+from ..functional.checks import check_activation, check_memory_options
+from ..functional.irevrnn import check_sub_steps
 from .bounds import BoundedRecurrence
 from .stack import RecurrentStack
 
@@ -53,7 +53,7 @@ class IRevRNNRecurrence(BoundedRecurrence):
         super().__init__(hidden_size, activation, batch_first, bound, long_memory, clamp, device, dtype)
         check_activation(inner_activation, "inner_activation")
         check_sub_steps("rev_len", rev_len)
-        kept_every(memory, every, 1)
+        check_memory_options(memory, every)
         self.rev_len, self.inner_activation, self.stable = rev_len, inner_activation, stable
         self.memory, self.every = memory, every
         self.hidden_weights = nn.Parameter(torch.empty(rev_len, hidden_size, device=device, dtype=dtype))

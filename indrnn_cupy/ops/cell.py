@@ -1,151 +1,155 @@
-"""A recurrence that is one function: what it declares, and the kernels that follow; see kernels/cell.cuh."""
+"""A recurrence that is one function: what it declares; see kernels/cell.cuh."""
 
 import hashlib
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, NamedTuple
 
 from ..runtime import source
-from ..runtime.errors import KernelSignatureError
-from .sequence import STEPS, SequenceKernel, sequence_kernel
+from ..runtime.errors import KernelSignatureError, KernelSourceError, shown
 
 ROLES = ("Input", "Weight", "State")
-NUMBERS = 8192  # that a thread keeps for its lanes, in the first cache of a CPU's core
+MOST_NUMBERS = 32  # of a step: bits of a mask
 
 
-@dataclass(frozen=True)
-class CellKernel(SequenceKernel):
-    """A kernel whose text follows from the declaration of a cell."""
-
-    cell: str = ""  # the text of the cell
-    kernels: str = ""  # the text of its kernels
-
-    def source(self) -> tuple[str, tuple[source.Parameter, ...]]:
-        text = source.read(self.file, self.cell) + source.read("cell_kernels.cuh")
-        return f'{text}#line 1 "the kernels of the cell"\n{self.kernels}', source.parse_parameters(self.parameters)
-
-    __hash__ = SequenceKernel.__hash__
+class Parameter(NamedTuple):
+    role: str
+    name: str
+    rows: str = ""  # of a weight (rows, H): how many, or the option that says so
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class Cell:
     """The function of a file, by the roles of its parameters."""
 
     file: str  # where it is, or what it is called
     text: str
     name: str
-    inputs: tuple[str, ...]
-    weights: tuple[str, ...]
-    states: tuple[str, ...]
+    parameters: tuple[Parameter, ...]
     has_output: bool  # that is no state
+    by_hand: tuple[Parameter, ...] | None = None  # those of a gradient by hand
+    options: tuple[tuple[str, str], ...] = ()  # what names in the text stand for
 
-    @cached_property
-    def key(self) -> str:
-        """What the ops call it, in every process."""
-        return f"{self.name}-{hashlib.sha256(self.text.encode()).hexdigest()[:16]}"
+    def __post_init__(self) -> None:
+        """What follows from these, in plain attributes, which torch.compile reads."""
+        names = {role: tuple(p.name for p in self.parameters if p.role == role) for role in ROLES}
+        self.inputs, self.weights, self.states = names.values()
+        chosen = dict(self.options)
+        each = [chosen.get(p.rows, p.rows) or "1" for p in self.parameters]
+        if wrong := [r for r in each if not r.isdecimal() or not int(r)]:
+            raise KernelSignatureError(
+                f"{self.file}: {self.name} has a weight of {wrong[0]} rows, expected a number, or an option that is one"
+            )
+        if (total := sum(map(int, each))) > MOST_NUMBERS:
+            raise KernelSignatureError(f"{self.file}: {self.name} has {total} numbers, expected at most {MOST_NUMBERS}")
+        # How many numbers each parameter stands for, and each weight.
+        self.rows_of_all = tuple(map(int, each))
+        self.rows = self.rows_of_all[len(self.inputs) : len(each) - len(self.states)]
+        taken = None if self.by_hand is None else {p.name for p in self.by_hand}
+        # The inputs that backward reads, and the number of states that are kept for it beside the output.
+        self.kept = tuple(n for n, name in enumerate(self.inputs) if taken is None or name in taken)
+        self.more_states = len(self.states) - 1 + self.has_output
+        words = [f"{self.name}-{hashlib.sha256(self.text.encode()).hexdigest()[:16]}"]
+        words += [f"{name}={value}" for name, value in self.options] + ["derived"] * (self.by_hand is None)
+        self.key = " ".join(words)  # what the ops call it, in every process
 
-    @property
-    def defines(self) -> tuple[str, ...]:
-        counts = {"INPUTS": len(self.inputs), "WEIGHTS": len(self.weights), "STATES": len(self.states)}
-        return f"CELL={self.name}", *(f"{k}={n}" for k, n in counts.items()), f"OUTPUT={int(self.has_output)}"
+    def chosen(self, options: Iterable[tuple[str, str]]) -> "Cell":
+        """The cell with names in its text standing for these."""
+        return replace(self, options=tuple(options))
 
-    @cached_property
-    def kernels(self) -> tuple[CellKernel, CellKernel]:
-        """Forward and backward."""
-        (forward, one), (backward, other) = self._forward(), self._backward()
-        forward, backward = (CellKernel(**vars(k), cell=self.text, kernels=one + other) for k in (forward, backward))
-        return forward, backward
-
-    def _forward(self) -> tuple[SequenceKernel, str]:
-        inputs, weights, states = self._named("in_", "w_", "s_")
-        first, last = [f"{s}_0" for s in states], [f"{s}_n" for s in states]
-        outputs = ["y"] * self.has_output + states
-        tensors = [
-            *pointers("const scalar", inputs),
-            *pointers("const real", weights),
-            *pointers("const scalar", first),
-        ]
-        tensors += [*pointers("scalar", outputs), *pointers("scalar", last)]
-        arguments = walks("along", inputs), ended(weights), ended(first), walks("along", outputs), ended(last)
-        return self._kernel("forward", "along", tensors, (*inputs, *outputs), arguments)
-
-    def _backward(self) -> tuple[SequenceKernel, str]:
-        inputs, weights, states = self._named("in_", "w_", "s_")
-        first, read = [f"{s}_0" for s in states], ["grad_y", *inputs]
-        of_inputs, of_weights, of_states = self._named("grad_in_", "grad_w_", "grad_s_")
-        of_first, of_last = [f"{s}_0" for s in of_states], [f"{s}_n" for s in of_states]
-        tensors = [*pointers("const scalar", read + states + first), *pointers("const real", weights)]
-        tensors += [*pointers("const scalar", of_last), *pointers("scalar", of_inputs)]
-        tensors += [*pointers("real", of_weights), *pointers("scalar", of_first)]
-        before = [f"against_one_before({s}, {s}_0, {s}_t, {s}_b)" for s in states]
-        arguments = (
-            *([*walks("against", read), *before], ended(weights), ended(of_last)),
-            *(walks("against", of_inputs), ended(of_weights), ended(of_first)),
-        )
-        return self._kernel("backward", "against", tensors, (*read, *states, *of_inputs), arguments)
-
-    def _named(self, *prefixes: str) -> list[list[str]]:
-        """Names that cannot be those of anything else in a kernel."""
-        groups = zip(prefixes, (self.inputs, self.weights, self.states), strict=True)
-        return [[prefix + name for name in names] for prefix, names in groups]
-
-    def _kernel(
-        self, what: str, walk: str, tensors: list[str], sequences: tuple[str, ...], arguments: Iterable[list[str]]
-    ) -> tuple[SequenceKernel, str]:
-        strides = [f"long long {name}_t, long long {name}_b" for name in sequences]
-        parameters = ", ".join([*tensors, STEPS, *strides]).replace("* ", "* __restrict__ ")
-        passed = ", ".join(f"{{{', '.join(group)}}}" for group in arguments)
-        text = (
-            f'extern "C" __global__ void {self.name}_{what}({parameters})\n{{\n'
-            "    Tile tile(T, B, H, lengths, reverse, chunk);\n"
-            f"    cell_{what}(tile, {passed}, {walk}(resets, resets_t, resets_b));\n}}\n"
-        )
-        lanes = NUMBERS // (2 * len(self.weights) + 2 * len(self.states) + 1)
-        tile = min(2048, max(64, 1 << lanes.bit_length() - 1))
-        return sequence_kernel(self.file, f"{self.name}_{what}", ", ".join(tensors), sequences, tile=tile), text
+    def derived(self) -> "Cell":
+        """The cell without its gradient by hand."""
+        return replace(self, by_hand=None)
 
 
-def pointers(kind: str, names: Iterable[str]) -> list[str]:
-    return [f"{kind}* {name}" for name in names]
+def read_cell(path: Any = None, text: str | None = None) -> Cell:
+    """The cell of a file or of a text."""
+    if (path is None) == (text is None):
+        raise TypeError("expected the path of a .cu file, or source=, the text of one")
+    if text is not None:
+        return declared("the source of a recurrence", text)
+    file = Path(path).absolute() if Path(path).is_file() else source.find(str(path))
+    try:
+        return declared(str(file), file.read_text(encoding="utf-8-sig"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise KernelSourceError(f"cannot read the kernel file {shown(file)}: {error}") from None
 
 
-def walks(way: str, names: Iterable[str]) -> list[str]:
-    return [f"{way}({name}, {name}_t, {name}_b)" for name in names]
+class Function(NamedTuple):
+    """A function as it stands in a text."""
 
-
-def ended(names: Iterable[str]) -> list[str]:
-    return [*names, "nullptr"]
+    where: str
+    name: str
+    parameters: tuple[Parameter, ...]
 
 
 def declared(file: str, text: str) -> Cell:
     """The cell that a text declares."""
     plain = re.sub(r"//[^\n]*|/\*.*?\*/", lambda comment: "\n" * comment[0].count("\n"), text, flags=re.S)
-    found = list(re.finditer(r"\bINLINE\s+auto\s+(\w+)\s*\(([^()]*)\)\s*\{", plain))
-    cells = [match for match in found if any(re.search(rf"\b{role}\b", match[2]) for role in ROLES)]
+    functions = list(_functions(file, plain))
+    cells = [f for f in functions if not f.name.endswith("_gradient")]
     if len(cells) != 1:
-        names = ", ".join(match[1] for match in cells) or "none"
+        names = ", ".join(f.name for f in cells) or "none"
         raise KernelSignatureError(
             f"{file} has {names}, expected one function `INLINE auto name(Input auto x, Weight auto w, State auto h)`"
         )
-    (match,) = cells
-    roles: dict[str, list[str]] = {role: [] for role in ROLES}
-    where, last = f"{file}:{1 + plain.count(chr(10), 0, match.start())}: {match[1]}", 0
-    for parameter in match[2].split(","):
-        words = parameter.split()
-        if len(words) != 3 or words[0] not in ROLES or words[1] != "auto" or not words[2].isidentifier():
-            said = " ".join(words) or "nothing"
-            raise KernelSignatureError(f"{where} has the parameter `{said}`, expected `Input auto x`, Weight or State")
-        role, _, name = words
-        if ROLES.index(role) < last:
-            raise KernelSignatureError(f"{where} has {role} {name} late, expected inputs, then weights, then states")
-        if any(name in names for names in roles.values()):
-            raise KernelSignatureError(f"{where} has two parameters {name}")
-        last = ROLES.index(role)
-        roles[role].append(name)
-    for role in ("Input", "State"):
-        if not roles[role]:
-            raise KernelSignatureError(f"{where} has no {role}, expected one or more")
+    (cell,) = cells
+    _check(cell)
     has_output = bool(re.search(r"\.\s*output\s*\(", plain))
-    inputs, weights, states = (tuple(names) for names in roles.values())
-    return Cell(file, text, match[1], inputs, weights, states, has_output)
+    by_hand = next((f for f in functions if f.name == f"{cell.name}_gradient"), None)
+    if by_hand:
+        _check_gradient(by_hand, cell, has_output)
+    return Cell(file, text, cell.name, cell.parameters, has_output, by_hand and by_hand.parameters)
+
+
+def _functions(file: str, plain: str) -> Iterator[Function]:
+    """Those of whose parameters any has a role."""
+    roles = "|".join((*ROLES, "Weights", "Gradient", "After"))
+    for match in re.finditer(r"\bINLINE\s+auto\s+(\w+)\s*\(([^()]*)\)\s*\{", plain):
+        if re.search(rf"\b({roles})\b", match[2]):
+            where = f"{file}:{1 + plain.count(chr(10), 0, match.start())}: {match[1]}"
+            yield Function(where, match[1], tuple(_parameter(where, text) for text in match[2].split(",")))
+
+
+def _parameter(where: str, text: str) -> Parameter:
+    found = re.fullmatch(r"\s*(\w+?)(s\s*<\s*(\w+)\s*>)?\s+auto\s+(\w+)\s*", text)
+    many = found is not None and found[2] is not None
+    allowed = ("Weight",) if many else (*ROLES, "Gradient", "After")
+    if found is None or found[1] not in allowed:
+        said = " ".join(text.split()) or "nothing"
+        raise KernelSignatureError(
+            f"{where} has the parameter `{said}`, expected `Input auto x`, `Weight auto u`, `Weights<3> auto a` or "
+            "`State auto h`"
+        )
+    return Parameter(found[1], found[4], found[3] or "")
+
+
+def _check(cell: Function) -> None:
+    """Raises KernelSignatureError unless inputs, weights and states come in this order, with names of their own."""
+    last, seen = 0, set()
+    for role, name, _ in cell.parameters:
+        if role not in ROLES:
+            raise KernelSignatureError(f"{cell.where} has {role} {name}, which only {cell.name}_gradient may have")
+        if ROLES.index(role) < last:
+            raise KernelSignatureError(
+                f"{cell.where} has {role} {name} late, expected inputs, then weights, then states"
+            )
+        if name in seen:
+            raise KernelSignatureError(f"{cell.where} has two parameters {name}")
+        last = ROLES.index(role)
+        seen.add(name)
+    for role in ("Input", "State"):
+        if all(p.role != role for p in cell.parameters):
+            raise KernelSignatureError(f"{cell.where} has no {role}, expected one or more")
+
+
+def _check_gradient(gradient: Function, cell: Function, has_output: bool) -> None:
+    """Raises KernelSignatureError unless the parameters of a gradient by hand are there to be given."""
+    states = [p.name for p in cell.parameters if p.role == "State"]
+    known = {f"Gradient grad_{name}" for name in (["output"] if has_output else []) + states}
+    known |= {f"After {name}_t" for name in states} | {f"{p.role} {p.name}" for p in cell.parameters}
+    for role, name, _ in gradient.parameters:
+        if f"{role} {name}" not in known:
+            raise KernelSignatureError(f"{gradient.where} has {role} {name}, expected of {', '.join(sorted(known))}")

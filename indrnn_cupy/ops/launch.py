@@ -2,6 +2,7 @@
 
 from torch import Tensor
 
+from ..runtime import source
 from . import chunks, cpu, gpu
 from .chunks import Summary
 from .sequence import SequenceKernel, Steps, Tensors
@@ -25,6 +26,10 @@ def launch(
             raise ValueError(f"{kernel.name} got tensors on {sequences[0].device}; it runs on a CPU or a CUDA device")
         return cpu.launch(kernel, cell, steps, tensors, sequences)
     chunk = chunks.chunk_steps(*sequences[0].shape) if steps.chunk is None else steps.chunk
-    if summary and chunk:
-        return chunks.launch(kernel, summary, cell, steps, tensors, chunk)
+    if (
+        summary
+        and chunk
+        and chunks.can_sum_up(summary, sequences[0].dtype, steps.resets is not None, source.generation)
+    ):
+        return chunks.launch(kernel, summary, steps, tensors, chunk)
     return gpu.launch(kernel, cell, steps, tensors)

@@ -5,21 +5,26 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch._ops import OpOverload
+from torch.utils._pytree import tree_flatten, tree_unflatten
+
+PLAIN = (Tensor, torch.nn.Parameter)
 
 
-def register(name: str, schema: str, function: Callable[..., Any], fake: Callable[..., Any]) -> Callable[..., Any]:
+def register(name: str, schema: str, function: Callable[..., Any], fake: Callable[..., Any]) -> OpOverload:
     """Registers one function for CPU and CUDA tensors as the op `indrnn_cupy::name`, and returns the op."""
     qualified = f"indrnn_cupy::{name}"
     torch.library.define(qualified, schema, tags=(torch.Tag.needs_fixed_stride_order,))
     for device in ("cpu", "cuda"):
         torch.library.impl(qualified, device, function)
     torch.library.register_fake(qualified, fake)
-    return getattr(torch.ops.indrnn_cupy, name).default
+    op: OpOverload = getattr(torch.ops.indrnn_cupy, name).default
+    return op
 
 
 def needs_gradient(*tensors: Tensor | None) -> bool:
     """Whether autograd has to know of an op on these; for a short sequence it takes as long as the op itself."""
-    if torch.autograd.forward_ad._current_level >= 0:  # forward mode, which autograd refuses
+    if transformed():
         return True
     if torch.is_grad_enabled():
         for tensor in tensors:
@@ -28,13 +33,38 @@ def needs_gradient(*tensors: Tensor | None) -> bool:
     return False
 
 
+def transformed() -> bool:
+    """Whether torch.func or forward mode looks on."""
+    return torch.autograd.forward_ad._current_level >= 0 or torch._C._are_functorch_transforms_active()
+
+
+def seen_by_none_else(tensor: Tensor) -> bool:
+    """Whether an op's function may be called itself: for a short sequence the way to it takes as long as the op.
+
+    Not so where a compiler, a tracer or a mode wants to see the op, and for tensors without numbers.
+    """
+    looked_on = torch._C._len_torch_dispatch_stack() or torch._C._get_tracing_state() or transformed()
+    return (
+        not looked_on
+        and not torch.compiler.is_compiling()
+        and type(tensor) in PLAIN
+        and (tensor.is_cpu or tensor.is_cuda)
+    )
+
+
 class OnlyOnce(torch.autograd.Function):
     """Calls a backward op such that differentiating its results again is an error, not a silent zero."""
 
+    generate_vmap_rule = True
+
     @staticmethod
-    def forward(ctx, op, *arguments):
-        results = op(*arguments)
+    def forward(op, structure, *tensors):
+        results = op(*tree_unflatten(tensors, structure))
         return tuple(results) if isinstance(results, list) else results
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        pass
 
     @staticmethod
     def backward(ctx, *_):
@@ -42,11 +72,14 @@ class OnlyOnce(torch.autograd.Function):
             "the gradient of a recurrence cannot be differentiated again; use indrnn_cupy.reference there"
         )
 
+    jvp = backward
+
 
 def backward_once(op: Callable[..., Any], *arguments: Any) -> Any:
     """Calls a backward op, guarded where a graph of the gradient is made."""
     if torch.is_grad_enabled() and not torch.compiler.is_compiling():
-        return OnlyOnce.apply(op, *arguments)
+        tensors, structure = tree_flatten(arguments)
+        return OnlyOnce.apply(op, structure, *tensors)
     return op(*arguments)
 
 

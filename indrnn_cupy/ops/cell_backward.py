@@ -1,0 +1,114 @@
+"""The backward op of every recurrence that is one function."""
+
+from collections.abc import Sequence
+from typing import TypeAlias
+
+from torch import Tensor
+
+from .blocks import blocks
+from .cell import Cell
+from .cell_forward import STEPS
+from .cell_kernels import kernels
+from .cells import cell_of, kept_inputs, one_by_one
+from .launch import launch
+from .recurrence import dense, empty_like, like, register, sum_rows, widened
+from .sequence import TYPES, Steps
+
+Optional: TypeAlias = Sequence[Tensor | None]
+
+
+def backward(
+    key: str,
+    grad_y: Tensor,
+    grad_last: list[Tensor | None],
+    x: list[Tensor],
+    weights: list[Tensor],
+    initial: list[Tensor | None],
+    states: list[Tensor],
+    lengths: Tensor | None,
+    resets: Tensor | None,
+    reverse: bool,
+    chunk: int | None,
+    every: int,
+    parts: int,
+    groups: int,
+) -> list[Tensor]:
+    """The gradients of the inputs, weights and initial states; empty for a state that was not given.
+
+    `x` has what is kept of the `parts` tensors that the inputs came in; `states` begin with the output if that is one.
+    With `groups` the rows of the batch are in so many, and the gradients of weights are those of each, (groups, ...).
+    """
+    cell = cell_of(key)
+    x, states, grad_y = [dense(t) for t in x], [dense(t) for t in states], dense(grad_y)
+    (_, B, H), real, rows = grad_y.shape, TYPES[grad_y.dtype][2], sum(cell.rows)
+    grad_x = _like_inputs(cell, grad_y, x, states, parts)
+    after: Optional = [None if g is None else like(g, real) for g in grad_last]
+    sums: Tensor | None = None
+    if grad_y.numel() == 0:
+        sums, after = (
+            grad_y.new_zeros(rows, B, H, dtype=real),
+            [grad_y.new_zeros(B, H) if g is None else g.clone() for g in after],
+        )
+        return [*grad_x, *_of_weights(sums, weights, cell.rows, groups), *_of_states(grad_y, after, initial)]
+    first = [grad_y.new_zeros(B, H) if s is None else like(s, grad_y.dtype) for s in initial]
+    w, kept, written = [like(w, real) for w in weights], kept_inputs(cell, x, parts), one_by_one(cell, grad_x)
+    run = kernels(cell)
+    for block in blocks(every, grad_y, states, first, cell.has_output, lengths, reverse):
+        steps = Steps(block.lengths, None if resets is None else block.of(resets), reverse, chunk)
+        read, seen = [block.of(t) for t in kept], block.states
+        if every > 1:
+            again = [empty_like(block.of(grad_y)) for _ in range(cell.more_states)]
+            entering = [like(s, real) for s in block.before]
+            launch(run.states, run.states.defines, steps, (*seen, *read, *w, *entering, *again))
+            seen = [*seen, *again]
+        before: Optional = [
+            None if s is None and block.is_first else grad_y.new_empty(B, H, dtype=real) for s in initial
+        ]
+        new_sums = grad_y.new_empty(rows, B, H, dtype=real)
+        tensors = (block.of(grad_y), *read, *seen, *block.before, *w, *after)
+        results = (*map(block.of, written), sums, new_sums, *before)
+        launch(run.backward, run.backward.defines, steps, (*tensors, *results), run.backward_chunks)
+        after, sums = before, new_sums
+    assert sums is not None
+    return [*grad_x, *_of_weights(sums, weights, cell.rows, groups), *_of_states(grad_y, after, initial)]
+
+
+def _like_inputs(cell: Cell, grad_y: Tensor, x: list[Tensor], states: list[Tensor], parts: int) -> list[Tensor]:
+    """Memory for the gradients of the tensors that the inputs came in, laid out as those or as the output."""
+    y = grad_y if cell.has_output else states[0]
+    if parts == len(cell.inputs):
+        found = dict(zip(cell.kept, x, strict=True))
+        return [empty_like(found.get(n, y)) for n in range(parts)]
+    return [empty_like(x[0]) if x else widened(y, len(cell.inputs) * y.shape[-1])]
+
+
+def _of_weights(sums: Tensor, weights: list[Tensor], rows: Sequence[int], groups: int) -> list[Tensor]:
+    """The gradients of the weights, from the sums over time of all rows of the batch, (rows of all weights, B, H)."""
+    parts = sums.split(list(rows)) if len(rows) > 1 else [sums][: len(rows)]
+    if groups:
+        each = [part.unflatten(1, (groups, -1)).sum(2).movedim(1, 0) for part in parts]
+        return [like(part.reshape(groups, *w.shape), w.dtype) for part, w in zip(each, weights, strict=True)]
+    totals = [sum_rows(part.movedim(1, 0).flatten(1)) for part in parts]
+    return [like(total.view(w.shape), w.dtype) for total, w in zip(totals, weights, strict=True)]
+
+
+def _of_states(grad_y: Tensor, before: Optional, initial: Optional) -> list[Tensor]:
+    found = zip(before, initial, strict=True)
+    return [grad_y.new_empty(0) if g is None or s is None else like(g, s.dtype) for g, s in found]
+
+
+def _fake(key, grad_y, grad_last, x, weights, initial, states, *options):
+    cell, (parts, groups) = cell_of(key), options[-2:]
+    x, states, grad_y = [dense(t) for t in x], [dense(t) for t in states], dense(grad_y)
+    grad_x = _like_inputs(cell, grad_y, x, states, parts)
+    of_weights = [w.new_empty(groups, *w.shape) if groups else w.new_empty(w.shape) for w in weights]
+    return [*grad_x, *of_weights, *(grad_y.new_empty(0) if s is None else s.new_empty(s.shape) for s in initial)]
+
+
+backward_op = register(
+    "cell_backward",
+    "(str cell, Tensor grad_y, Tensor?[] grad_last, Tensor[] x, Tensor[] weights, Tensor?[] initial, Tensor[] states, "
+    f"{STEPS}, int parts, int groups) -> Tensor[]",
+    backward,
+    _fake,
+)

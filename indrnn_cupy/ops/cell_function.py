@@ -1,0 +1,116 @@
+"""The recurrences that are one function as PyTorch differentiates them."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+
+from . import cell_vmap  # noqa: F401  # its rules
+from .cell_backward import backward, backward_op
+from .cell_forward import forward, forward_op
+from .cell_tangent import tangent_op
+from .cells import facts
+from .recurrence import backward_once, needs_gradient, seen_by_none_else, transformed
+
+
+def split(tensors: Sequence[Any], *sizes: int) -> list[Any]:
+    """The tensors in groups of these sizes, and the rest if there is any."""
+    groups, start = [], 0
+    for size in sizes:
+        groups.append(tensors[start : start + size])
+        start += size
+    return [*groups, tensors[start:]] if start < len(tensors) else groups
+
+
+def compute(*arguments):
+    return compute_by(forward_op, *arguments)
+
+
+def compute_by(op, key, counts, options, lengths, resets, *tensors):
+    """The output, the last states, and the states that are kept."""
+    x, weights, initial = split(tensors, *counts)
+    y, *found = op(key, x, weights, initial, lengths, resets, *options)
+    states, last = found[: -len(initial)], found[-len(initial) :]
+    return y, *last, *states
+
+
+def save(ctx, arguments, found):
+    """Notes what backward reads."""
+    key, counts, options, lengths, resets, *tensors = arguments
+    x, weights, initial = split(tensors, *counts)
+    places, inputs, has_output, _ = facts(key)
+    saved = [x[n] for n in places] if len(x) == inputs else x[: len(places)]
+    states = found[1 + len(initial) :]
+    seen = states if has_output else (found[0], *states)
+    ctx.save_for_backward(*saved, *weights, *initial, *seen, lengths, resets)
+    ctx.mark_non_differentiable(*states)
+    ctx.set_materialize_grads(False)
+    ctx.key, ctx.options, ctx.sizes, ctx.parts = key, options, (len(saved), len(weights), len(initial)), len(x)
+    ctx.shape = found[0].shape
+
+
+class CellFunction(torch.autograd.Function):
+    """Keeps what backward reads: inputs, weights and states."""
+
+    @staticmethod
+    def forward(ctx, *arguments):
+        found = compute_by(forward if seen_by_none_else(arguments[5]) else forward_op, *arguments)
+        save(ctx, arguments, found)
+        return found
+
+    @staticmethod
+    def backward(ctx, grad_y, *grads):
+        *tensors, lengths, resets = ctx.saved_tensors
+        x, weights, initial, states = split(tensors, *ctx.sizes)
+        grad_last, n_x = grads[: len(initial)], ctx.parts
+        if grad_y is None:  # only last states are used: zeros that take no memory
+            grad_y = states[0].new_zeros(ctx.shape[-1]).expand(ctx.shape)
+        op = backward if seen_by_none_else(grad_y) else backward_op
+        found = backward_once(
+            op, ctx.key, grad_y, grad_last, x, weights, initial, states, lengths, resets, *ctx.options, n_x, 0
+        )
+        after = n_x + len(weights)
+        of_states = (None if s is None else g for s, g in zip(initial, found[after:], strict=True))
+        return None, None, None, None, None, *found[:after], *of_states
+
+
+class TransformedCellFunction(CellFunction):
+    """The same for torch.func and forward mode, which take longer to come to it."""
+
+    generate_vmap_rule = True
+    forward = staticmethod(compute)
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        save(ctx, inputs, output)
+        *_, lengths, resets = inputs[:5]
+        ctx.save_for_forward(*inputs[5:], lengths, resets)
+        ctx.counts = inputs[1]
+
+    @staticmethod
+    def jvp(ctx, *directions):
+        *tensors, lengths, resets = ctx.saved_tensors
+        x, weights, initial = split(tensors, *ctx.counts)
+        along = [
+            d if d is not None or t is None else torch.zeros_like(t)
+            for d, t in zip(directions[5:], tensors, strict=True)
+        ]
+        d_x, d_weights, d_initial = split(along, *ctx.counts)
+        reverse, *_ = ctx.options
+        found = tangent_op(ctx.key, x, weights, initial, d_x, d_weights, d_initial, lengths, resets, reverse)
+        return *found, *([None] * facts(ctx.key)[-1])
+
+
+def run(key, x, weights, initial, lengths, resets, reverse, chunk=None, every=1):
+    """The output and the last states of the recurrence that the ops call so; x: its inputs, one by one or joined.
+
+    Of the states, backward needs one step in `every`.
+    """
+    if needs_gradient(*x, *weights, *initial):
+        options = reverse, chunk, every
+        function = TransformedCellFunction if transformed() else CellFunction
+        found = function.apply(key, (len(x), len(weights)), options, lengths, resets, *x, *weights, *initial)
+        return found[: 1 + len(initial)]
+    op = forward if seen_by_none_else(x[0]) else forward_op
+    found = op(key, x, weights, initial, lengths, resets, reverse, chunk, 0)
+    return found[0], *found[-len(initial) :]

@@ -1,0 +1,190 @@
+"""The kernels of a recurrence that is one function: their parameter lists and texts, by its declaration."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+from typing import NamedTuple
+
+from ..runtime import source
+from .cell import Cell, Parameter
+from .chunks import Summary
+from .sequence import STEPS, SequenceKernel, sequence_kernel
+
+NUMBERS = 10240  # that a thread keeps for its lanes, in the first cache of a CPU's core
+
+
+@dataclass(frozen=True, eq=False)
+class CellKernel(SequenceKernel):
+    """A kernel that calls a function of a header, such as cell_forward.cuh, with its tensors."""
+
+    cell: Cell | None = None
+    function: str = ""  # the header
+    text: str = ""
+
+    def source(self) -> tuple[str, tuple[source.Parameter, ...]]:
+        assert self.cell
+        parts = (
+            *(source.read(self.cell.file, self.cell.text), functions(self.cell)),
+            *(source.read(self.function), '#line 1 "the kernel"', self.text),
+        )
+        return "\n".join(parts), source.parse_parameters(self.parameters)
+
+
+class CellKernels(NamedTuple):
+    """What a recurrence runs. Their tensors come in the order of the functions that they call."""
+
+    forward: CellKernel
+    backward: CellKernel
+    states: CellKernel  # where any is kept beside the output
+    tangent: CellKernel
+    forward_chunks: Summary | None
+    backward_chunks: Summary | None
+
+
+class Argument(NamedTuple):
+    """An argument of such a function: the tensors that it is made of, and its text."""
+
+    tensors: list[str]  # C parameters
+    sequences: list[str]  # the names of those that are
+    text: str
+
+
+def walked(kind: str, names: Iterable[str], walk: str = "along({0}, {0}_t, {0}_b)") -> Argument:
+    names = list(names)
+    return Argument([f"{kind}* {n}" for n in names], names, ", ".join(walk.format(n) for n in names))
+
+
+AGAINST = "against({0}, {0}_t, {0}_b)"
+BEFORE = "against_one_before({0}, {0}_0, {0}_t, {0}_b)"
+
+
+def pointers(kind: str, names: Iterable[str], rows: Iterable[int] | None = None) -> Argument:
+    """One for each row; with one more, as C++ has no empty arrays."""
+    names = list(names)
+    each = [f"{n} + {i} * H" for n, r in zip(names, rows or [1] * len(names), strict=True) for i in range(r)]
+    return Argument([f"{kind}* {n}" for n in names], [], ", ".join((*each, "nullptr")))
+
+
+def joined(*parts: Argument) -> Argument:
+    tensors = [tensor for part in parts for tensor in part.tensors]
+    sequences = [name for part in parts for name in part.sequences]
+    return Argument(tensors, sequences, f"{{{', '.join(part.text for part in parts if part.text)}}}")
+
+
+def pointer(kind: str, name: str) -> Argument:
+    return Argument([f"{kind}* {name}"], [], name)
+
+
+@cache
+def kernels(cell: Cell) -> CellKernels:
+    """The kernels of a cell."""
+    x, w, s = (
+        [prefix + name for name in names]
+        for prefix, names in (("x_", cell.inputs), ("w_", cell.weights), ("s_", cell.states))
+    )
+    kept, first, last = [x[n] for n in cell.kept], [f"{name}_0" for name in s], [f"{name}_n" for name in s]
+    weights, before = joined(pointers("const real", w, cell.rows)), joined(pointers("const real", first))
+    is_state = 1 - cell.has_output  # the output
+    read = joined(walked("const scalar", x)), weights
+    forward = (
+        *(*read, before, joined(walked("scalar", ["y"][is_state:] + s))),
+        joined(pointers("real", last)),
+    )
+    history = joined(
+        walked("const scalar", ["grad_y", *kept], AGAINST),
+        walked("const scalar", s, BEFORE),
+        Argument([f"const scalar* {name}" for name in first], [], ""),
+    )
+    backward = (
+        *(history, weights, joined(pointers("const real", [f"grad_{name}" for name in last]))),
+        joined(walked("scalar", [f"grad_{name}" for name in x], AGAINST)),
+        *(pointer("const real", "sums_after"), pointer("real", "sums")),
+        joined(pointers("real", [f"grad_{name}" for name in first])),
+    )
+    again = (
+        *(joined(walked("const scalar", s[:is_state] + kept)), weights, before),
+        joined(walked("scalar", s[is_state:])),
+    )
+    tangent = (
+        joined(walked("const scalar", [*x, *(f"d_{name}" for name in x)])),
+        *(weights, joined(pointers("const real", [f"d_{name}" for name in w], cell.rows))),
+        *(before, joined(pointers("const real", [f"d_{name}" for name in first]))),
+        *(joined(walked("scalar", ["d_y"])), joined(pointers("real", [f"d_{name}" for name in last]))),
+    )
+    chunks: list[Summary | None] = [None, None]
+    if len(s) == 1:
+        summary = pointer("real", "summary")
+        for place, (what, *tensors) in enumerate((("forward", *read), ("backward", history, weights))):
+            takes = sum(len(argument.tensors) for argument in tensors)
+            sums = (None, takes + len(x) + 2)[place] if w else None
+            found = kernel(cell, f"{what}_summary", (*tensors, summary))
+            chunks[place] = Summary(found, takes, clamped=not place, sums=sums)
+    return CellKernels(
+        kernel(cell, "forward", forward),
+        kernel(cell, "backward", backward),
+        kernel(cell, "states", again),
+        kernel(cell, "tangent", tangent),
+        *chunks,
+    )
+
+
+def kernel(cell: Cell, what: str, arguments: Iterable[Argument]) -> CellKernel:
+    """The kernel that calls the function `cell_` and `what` with these, and the resets."""
+    arguments = list(arguments)
+    tensors, sequences, _ = joined(*arguments)
+    texts = [argument.text for argument in arguments]
+    strides = [f"long long {name}_t, long long {name}_b" for name in sequences]
+    parameters = ", ".join((*tensors, STEPS, *strides)).replace("* ", "* __restrict__ ")
+    name = f"{cell.name}_{what}"
+    text = (
+        f'extern "C" __global__ void {name}({parameters})\n{{\n'
+        "    Tile tile(T, B, H, lengths, reverse, chunk);\n"
+        f"    cell_{what}(tile, {', '.join(texts)}, along(resets, resets_t, resets_b));\n}}\n"
+    )
+    if "against(" in text:
+        text = text.replace("along(resets", "against(resets")
+    rows, states = sum(cell.rows), len(cell.states)
+    lanes = NUMBERS // (2 * rows + 2 * states + 1)
+    tile = min(2048, max(64, 1 << lanes.bit_length() - 1))
+    made = sequence_kernel(cell.file, name, ", ".join(tensors), tuple(sequences), tile=tile)
+    counts = {"INPUTS": len(cell.inputs), "WEIGHTS": rows, "STATES": states, "KEPT": len(cell.kept)}
+    counts |= {"OUTPUT": int(cell.has_output), "BY_HAND": int(cell.by_hand is not None)}
+    counts |= {"AFTER": int(cell.by_hand is not None and any(p.role == "After" for p in cell.by_hand))}
+    counts |= {"SLOPES": 1} if what == "tangent" else {}
+    options = tuple(f"{name}={value}" for name, value in (*counts.items(), *cell.options))
+    return CellKernel(**vars(made) | {"defines": options}, cell=cell, function=f"cell_{what}.cuh", text=text)
+
+
+def functions(cell: Cell) -> str:
+    """What calls the functions of a cell."""
+    places, place = {}, 0
+    for parameter, rows in zip(cell.parameters, cell.rows_of_all, strict=True):
+        places[parameter.name] = place, rows
+        place += rows
+    calls = [
+        f"numbers.template {'row' if p.rows else 'at'}<{n}{f', {rows}' if p.rows else ''}>()"
+        for p, (n, rows) in zip(cell.parameters, places.values(), strict=True)
+    ]
+    inputs = [f"n[{n}] = {f'kept[{cell.kept.index(n)}]' if n in cell.kept else '0'};" for n in range(len(cell.inputs))]
+    text = f"""#line 1 "the functions of the cell"
+template <class N> INLINE auto step(const N& numbers) {{ return returned({cell.name}({", ".join(calls)})); }}
+INLINE void place_inputs(real* n, const real* kept) {{ {" ".join(inputs)} }}
+"""
+    if cell.by_hand is None:
+        return text
+    given = [_given(p, cell, places) for p in cell.by_hand]
+    return text + (
+        "INLINE auto gradient_by_hand(const real* grads, const real* after, const real* n) "
+        f"{{ return {cell.name}_gradient({', '.join(given)}); }}\n"
+    )
+
+
+def _given(parameter: Parameter, cell: Cell, places: dict[str, tuple[int, int]]) -> str:
+    """What a gradient by hand gets for one of its parameters."""
+    if parameter.role == "Gradient":
+        names = ["output"] * cell.has_output + list(cell.states)
+        return f"grads[{names.index(parameter.name.removeprefix('grad_'))}]"
+    if parameter.role == "After":
+        return f"after[{cell.states.index(parameter.name.removesuffix('_t'))}]"
+    place, _ = places[parameter.name]
+    return f"n + {place}" if parameter.rows else f"n[{place}]"

@@ -1,0 +1,49 @@
+"""The recurrences that are one function, by what the ops call them."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from ..runtime import source
+from ..runtime.errors import KernelSignatureError
+from .cell import Cell, read_cell
+
+OWN: dict[str, Cell] = {}  # recurrences of a user's own, by what the ops call them
+_package: dict[tuple[str, int], Cell] = {}
+
+
+def cell_of(key: str) -> Cell:
+    """The cell that the ops call so: "mingru ACTIVATION=Tanh" is kernels/mingru.cu with that name standing for Tanh."""
+    if found := OWN.get(key) or _package.get((key, source.generation)):
+        return found
+    name, *options = key.split()
+    cell = read_cell(f"{name}.cu")
+    expected = read_cell(source.KERNELS / f"{name}.cu")
+    if [p.role for p in cell.parameters] != [p.role for p in expected.parameters] or cell.name != expected.name:
+        says, wants = (f"{c.name}({', '.join(f'{p.role} {p.name}' for p in c.parameters)})" for c in (cell, expected))
+        raise KernelSignatureError(
+            f"{cell.file} has {says}, expected {wants}; for a recurrence of another form use indrnn_cupy.recurrence"
+        )
+    found = cell.chosen((option.partition("=")[0], option.partition("=")[2]) for option in options)
+    return _package.setdefault((key, source.generation), found)
+
+
+def one_by_one(cell: Cell, x: Sequence[Tensor]) -> list[Tensor]:
+    """The inputs of a cell, which may lie side by side in one tensor."""
+    return list(x) if len(x) == len(cell.inputs) else list(x[0].chunk(len(cell.inputs), -1))
+
+
+@torch.compiler.assume_constant_result
+def facts(key: str) -> tuple[tuple[int, ...], int, bool, int]:
+    """Of a cell: which inputs backward reads, how many there are, whether the output is no state, how many are kept."""
+    cell = cell_of(key)
+    return cell.kept, len(cell.inputs), cell.has_output, cell.more_states
+
+
+def kept_inputs(cell: Cell, x: Sequence[Tensor], parts: int) -> list[Tensor]:
+    """The inputs that backward reads, of those kept tensors; `parts`: how many tensors had the inputs."""
+    if parts == len(cell.inputs) or not x:
+        return list(x)
+    inputs = one_by_one(cell, x)
+    return [inputs[n] for n in cell.kept]

@@ -1,0 +1,22 @@
+// The forward pass of a cell.
+#include "cell_step.cuh"
+
+// `out`: the output, if it is no state, then the states.
+INLINE void cell_forward(Tile& tile, const Sequence<const scalar*> (&in)[INPUTS], Pointers<const real, WEIGHTS> weights,
+                         Pointers<const real, STATES> initial, const Sequence<scalar*> (&out)[OUTPUT + STATES],
+                         Pointers<real, STATES> last, const Sequence<const bool*>& resets) {
+    Lanes w[WEIGHTS + 1], s[STATES];
+    UNROLL (int i = 0; i < WEIGHTS; ++i) tile.load(w[i], weights[i], 0);
+    UNROLL (int i = 0; i < STATES; ++i) tile.start(s[i], initial[i]);
+    walk(tile, in, out, resets, [&](int lane, const real* in, real* out, bool reset) INLINED {
+        real n[VARIABLES];
+        UNROLL (int i = 0; i < INPUTS; ++i) n[i] = in[i];
+        UNROLL (int i = 0; i < WEIGHTS; ++i) n[INPUTS + i] = w[i][lane];
+        UNROLL (int i = 0; i < STATES; ++i) n[INPUTS + WEIGHTS + i] = reset ? real(0) : s[i][lane];
+        const auto after = step(Values{n});
+        if (OUTPUT) out[0] = output_of(after).value;
+        values_of(out + OUTPUT, after.states);
+        UNROLL (int i = 0; i < STATES; ++i) s[i][lane] = out[OUTPUT + i];
+    });
+    UNROLL (int i = 0; i < STATES; ++i) tile.finish(s[i], last[i]);
+}

@@ -1,0 +1,21 @@
+// The states of a cell, worked out again for backward.
+#include "cell_step.cuh"
+
+// The states of some steps again, from their inputs and, if it is a state, the output, which is the first of `in`.
+INLINE void cell_states(Tile& tile, const Sequence<const scalar*> (&in)[1 - OUTPUT + KEPT],
+                        Pointers<const real, WEIGHTS> weights, Pointers<const real, STATES> initial,
+                        const Sequence<scalar*> (&out)[STATES - 1 + OUTPUT], const Sequence<const bool*>& resets) {
+    Lanes w[WEIGHTS + 1], s[STATES];
+    UNROLL (int i = 0; i < WEIGHTS; ++i) tile.load(w[i], weights[i], 0);
+    UNROLL (int i = 0; i < STATES; ++i) tile.load(s[i], initial[i], tile.H);
+    walk(tile, in, out, resets, [&](int lane, const real* in, real* out, bool reset) INLINED {
+        real n[VARIABLES], states[STATES + 1];
+        place_inputs(n, in + 1 - OUTPUT);
+        UNROLL (int i = 0; i < WEIGHTS; ++i) n[INPUTS + i] = w[i][lane];
+        UNROLL (int i = 0; i < STATES; ++i) n[INPUTS + WEIGHTS + i] = reset ? real(0) : s[i][lane];
+        values_of(states, step(Values{n}).states);
+        if (!OUTPUT) states[0] = in[0];
+        UNROLL (int i = 0; i < STATES; ++i) s[i][lane] = states[i];
+        UNROLL (int i = 0; i < STATES - 1 + OUTPUT; ++i) out[i] = states[i + 1 - OUTPUT];
+    });
+}

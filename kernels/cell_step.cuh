@@ -1,0 +1,51 @@
+// A step of a cell, called with numbers, and what the passes share. Python puts this and a pass, as cell_forward.cuh, behind
+// the author's file and what calls the functions of that:
+//
+//     step(numbers)                          calls the cell with numbers.at<K>() and numbers.row<K, ROWS>()
+//     place_inputs(n, kept)                  the inputs that are kept, in their places among the numbers of a step
+//     gradient_by_hand(grads, after, n)      calls the gradient by hand
+//
+// and then a kernel that calls the pass.
+//
+// Set by -D: INPUTS, WEIGHTS, STATES, how many numbers of each kind a step has; OUTPUT, 1 if its output is no state; KEPT,
+// the inputs that backward reads; BY_HAND, 1 if there is a gradient by hand, and AFTER, 1 if that takes states after the
+// step. cell.cuh comes with the author's file.
+#pragma once
+template <class T, int K, int N, class Numbers> INLINE Row<T, N> row_of(const Numbers& numbers) {
+    Row<T, N> all;
+    if constexpr (N > 0) {
+        UNROLL (int i = 0; i < N; ++i) all[i] = T(numbers.n[K + i]);
+    }
+    return all;
+}
+// What a step is called with: here its numbers alone.
+struct Values {
+    const real* n;
+    template <int K> INLINE Constant at() const { return Constant(n[K]); }
+    template <int K, int N> INLINE Row<Constant, N> row() const { return row_of<Constant, K, N>(*this); }
+};
+
+template <int S = 0, class L> INLINE void values_of(real* to, const L& states) {
+    static_assert(length_of<L> + S == STATES, "the function of the cell does not return as many states as it takes");
+    if constexpr (S < STATES) {
+        to[S] = states.first.value;
+        if constexpr (S + 1 < STATES) values_of<S + 1>(to, states.rest);
+    }
+}
+template <class R> INLINE const auto& output_of(const R& after) {
+    if constexpr (OUTPUT) return after.out;
+    else return at<0>(after.states);
+}
+
+// sum + grad * the derivative of y by variable K
+template <int K, unsigned A> INLINE real back(real sum, real grad, const Dual<A>& y) {
+    if constexpr (A >> K & 1) return fma(grad, y.slope[K], sum);
+    else return sum;
+}
+template <int K> INLINE real back(real sum, const real*, const End&) { return sum; }
+template <int K, class L> INLINE real back(real sum, const real* grads, const L& states) {
+    return back<K>(back<K>(sum, *grads, states.first), grads + 1, states.rest);
+}
+
+// Pointers with one more, so that there may be none.
+template <class T, int N> using Pointers = T* const (&)[N + 1];
