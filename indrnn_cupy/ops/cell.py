@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -55,24 +55,20 @@ class Cell:
         words += [f"{name}={value}" for name, value in self.options] + ["derived"] * (self.by_hand is None)
         self.key = " ".join(words)  # what the ops call it, in every process
 
-    def chosen(self, options: Iterable[tuple[str, str]]) -> "Cell":
-        """The cell with names in its text standing for these."""
-        return replace(self, options=tuple(options))
-
     def derived(self) -> "Cell":
         """The cell without its gradient by hand."""
         return replace(self, by_hand=None)
 
 
-def read_cell(path: Any = None, text: str | None = None) -> Cell:
-    """The cell of a file or of a text."""
+def read_cell(path: Any = None, text: str | None = None, options: Mapping[str, Any] | None = None) -> Cell:
+    """The cell of a file or of a text, with names in the text standing for what `options` says."""
     if (path is None) == (text is None):
         raise TypeError("expected the path of a .cu file, or source=, the text of one")
     if text is not None:
-        return declared("the source of a recurrence", text)
+        return declared("the source of a recurrence", text, options or {})
     file = Path(path).absolute() if Path(path).is_file() else source.find(str(path))
     try:
-        return declared(str(file), file.read_text(encoding="utf-8-sig"))
+        return declared(str(file), file.read_text(encoding="utf-8-sig"), options or {})
     except (OSError, UnicodeDecodeError) as error:
         raise KernelSourceError(f"cannot read the kernel file {shown(file)}: {error}") from None
 
@@ -85,7 +81,7 @@ class Function(NamedTuple):
     parameters: tuple[Parameter, ...]
 
 
-def declared(file: str, text: str) -> Cell:
+def declared(file: str, text: str, options: Mapping[str, Any]) -> Cell:
     """The cell that a text declares."""
     plain = re.sub(r"//[^\n]*|/\*.*?\*/", lambda comment: "\n" * comment[0].count("\n"), text, flags=re.S)
     functions = list(_functions(file, plain))
@@ -101,7 +97,8 @@ def declared(file: str, text: str) -> Cell:
     by_hand = next((f for f in functions if f.name == f"{cell.name}_gradient"), None)
     if by_hand:
         _check_gradient(by_hand, cell, has_output)
-    return Cell(file, text, cell.name, cell.parameters, has_output, by_hand and by_hand.parameters)
+    chosen = tuple((name, str(value)) for name, value in options.items())
+    return Cell(file, text, cell.name, cell.parameters, has_output, by_hand and by_hand.parameters, chosen)
 
 
 def _functions(file: str, plain: str) -> Iterator[Function]:

@@ -17,16 +17,15 @@ def cell_of(key: str) -> Cell:
     """The cell that the ops call so: "mingru ACTIVATION=Tanh" is kernels/mingru.cu with that name standing for Tanh."""
     if found := OWN.get(key) or _package.get((key, source.generation)):
         return found
-    name, *options = key.split()
-    cell = read_cell(f"{name}.cu")
-    expected = read_cell(source.KERNELS / f"{name}.cu")
+    name, *words = key.split()
+    options = {word.partition("=")[0]: word.partition("=")[2] for word in words}
+    cell, expected = (read_cell(path, options=options) for path in (f"{name}.cu", source.KERNELS / f"{name}.cu"))
     if [p.role for p in cell.parameters] != [p.role for p in expected.parameters] or cell.name != expected.name:
         says, wants = (f"{c.name}({', '.join(f'{p.role} {p.name}' for p in c.parameters)})" for c in (cell, expected))
         raise KernelSignatureError(
             f"{cell.file} has {says}, expected {wants}; for a recurrence of another form use indrnn_cupy.recurrence"
         )
-    found = cell.chosen((option.partition("=")[0], option.partition("=")[2]) for option in options)
-    return _package.setdefault((key, source.generation), found)
+    return _package.setdefault((key, source.generation), cell)
 
 
 def one_by_one(cell: Cell, x: Sequence[Tensor]) -> list[Tensor]:

@@ -35,6 +35,8 @@ def needs_gradient(*tensors: Tensor | None) -> bool:
 
 def transformed() -> bool:
     """Whether torch.func or forward mode looks on."""
+    if torch.compiler.is_compiling():
+        return False
     return torch.autograd.forward_ad._current_level >= 0 or torch._C._are_functorch_transforms_active()
 
 
@@ -43,6 +45,8 @@ def seen_by_none_else(tensor: Tensor) -> bool:
 
     Not so where a compiler, a tracer or a mode wants to see the op, and for tensors without numbers.
     """
+    if torch.compiler.is_compiling():
+        return False
     looked_on = torch._C._len_torch_dispatch_stack() or torch._C._get_tracing_state() or transformed()
     return (
         not looked_on
