@@ -3,6 +3,7 @@
 import argparse
 import signal
 import sys
+from pathlib import Path
 
 
 def main() -> int:
@@ -10,10 +11,10 @@ def main() -> int:
     parser.add_argument(
         "--check",
         nargs="*",
-        metavar="ARCHITECTURE",
-        help="check every kernel for the CPU and for these GPU architectures (else sm_80 sm_90 sm_100 sm_120); no GPU "
-        "needed. Kernels that were edited in the folder INDRNN_CUPY_KERNELS are taken. The exit status is 1 if one is "
-        "not sound, or if an architecture was named and cannot be checked.",
+        metavar="FILE or ARCHITECTURE",
+        help="check every kernel for the CPU and for these GPU architectures (else sm_80 sm_90 sm_100 sm_120), or the "
+        "recurrences of these .cu files; no GPU needed. Kernels that were edited in the folder INDRNN_CUPY_KERNELS are "
+        "taken. The exit status is 1 if something is wrong, or if an architecture was named and cannot be checked.",
     )
     parser.add_argument(
         "--only",
@@ -30,7 +31,10 @@ def main() -> int:
         print(machine.description())
         if chosen is None:
             return 0
-        return 0 if report.check(chosen or ARCHITECTURES, insist=bool(chosen), only=arguments.only) else 1
+        files = [Path(name) for name in chosen if name.endswith(".cu")]
+        architectures = [name for name in chosen if not name.endswith(".cu")]
+        insist = bool(architectures)
+        return 0 if report.check(architectures or ARCHITECTURES, insist, arguments.only, files) else 1
     except KeyboardInterrupt:
         return 130
     except KernelError as error:

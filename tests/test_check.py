@@ -8,6 +8,7 @@ import pytest
 
 from indrnn_cupy.runtime import source
 
+LEFT = "Nothing wrong was found, but not everything was checked."
 PAST = "const Sequence<const scalar*> past[] = {along(in[0].start + 1, in[0].stride_t, in[0].stride_b)}; "
 PAST += "walk(tile, past,"
 
@@ -31,7 +32,7 @@ def test_says_what_the_machine_has():
 def rows_of(*arguments):
     """The table for sm_90, by kernel, of a check that finds no fault."""
     done = run("--check", "sm_90", *arguments)
-    assert done.returncode == 0 and done.stdout.endswith("all is well\n"), done.stdout + done.stderr
+    assert done.returncode == 0 and done.stdout.endswith("Nothing wrong was found.\n"), done.stdout + done.stderr
     return {line.split()[0]: line.split()[2:] for line in done.stdout.splitlines() if " sm_90 " in line}
 
 
@@ -64,7 +65,7 @@ def test_a_fault_in_an_edited_kernel_is_said(file, old, new, message, tmp_path):
     (tmp_path / file).write_text(text.replace(old, new))
     everything = () if "and 4 more" in message else ("--only", "indrnn-relu")
     done = run("--check", "sm_90", *everything, kernels=tmp_path)
-    assert done.returncode == 1 and done.stdout.endswith("not sound\n")
+    assert done.returncode == 1 and done.stdout.endswith("Wrong.\n")
     assert message in done.stdout and f"{file} of {tmp_path}, else" in done.stdout
 
 
@@ -81,11 +82,11 @@ def test_an_unknown_architecture_is_said():
 def test_without_cupy_a_named_architecture_is_not_passed(tmp_path):
     (tmp_path / "cupy.py").write_text("raise ImportError('no CuPy here')")
     environment = {**os.environ, "PYTHONPATH": f"{tmp_path}:{os.environ.get('PYTHONPATH', '')}"}
-    for arguments, status, last in (((), 0, "the CPU build is well"), (("sm_90",), 1, "not checked")):
+    for arguments, status, last in (((), 0, LEFT), (("sm_90",), 1, LEFT)):
         command = [sys.executable, "-m", "indrnn_cupy", "--only", "indrnn-relu", "--check", *arguments]
         done = subprocess.run(command, capture_output=True, text=True, env=environment)
         assert (done.returncode, done.stdout.splitlines()[-1]) == (status, last), done.stderr
-        assert "The GPU build is not checked: it needs CuPy" in done.stdout
+        assert "not checked: the GPU build: needs CuPy with NVRTC" in done.stdout
 
 
 def test_a_folder_without_kernels_is_said(tmp_path):

@@ -19,8 +19,10 @@ from indrnn_cupy.runtime import source
 CHUNKED = [recurrence for recurrence in RECURRENCES if recurrence.chunks]
 
 
-@pytest.mark.parametrize("dtype", TYPES, ids=str)
-@pytest.mark.parametrize("recurrence", CHUNKED, ids=str)
+@pytest.mark.parametrize(
+    ("recurrence", "dtype"),
+    [pytest.param(r, t, id=f"{r}-{t}") for t in TYPES for r in CHUNKED if t == torch.float32 or r in FIRST],
+)
 def test_equals_the_reference(recurrence, dtype):
     T, B, H, chunk = 37, 4, 6, 8
     inputs = recurrence.make_inputs(T, B, H, dtype)

@@ -15,7 +15,6 @@ from indrnn_cupy.check.programs import Program, compile_program
 from indrnn_cupy.functional.checks import flat
 from indrnn_cupy.ops import gpu
 from indrnn_cupy.ops.cell_kernels import kernels
-from indrnn_cupy.runtime.errors import KernelCompileError, KernelSignatureError
 
 HEAD = '#include "cell.cuh"\n'
 SOURCES = {
@@ -248,46 +247,6 @@ def test_first_values_of_weights():
     assert (module.rate == 1).all() and (module.u < 1).all()
     with pytest.raises(ValueError, match="init has rat, expected of u, rate"):
         made("leaky").layer(3, 6, init={"rat": torch.nn.init.ones_})
-
-
-@pytest.mark.parametrize(
-    ("source", "error", "message"),
-    [
-        ("", KernelSignatureError, "has none, expected one function"),
-        ("INLINE auto f(Input auto x) { return x; }", KernelSignatureError, ":1: f has no State"),
-        (
-            "\nINLINE auto f(Inptu auto x, State auto h) { return x; }",
-            KernelSignatureError,
-            ":2: f has the parameter `Inptu",
-        ),
-        ("INLINE auto f(State auto h, Input auto x) { return x; }", KernelSignatureError, "f has Input x late"),
-        ("INLINE auto f(Input auto x, State auto x) { return x; }", KernelSignatureError, "f has two parameters x"),
-        ("INLINE auto f(Input x, State auto h) { return x; }", KernelSignatureError, "f has the parameter `Input x`"),
-        (
-            HEAD + "INLINE auto f(Input auto x, State auto h, State auto c) {\n return h; }",
-            KernelCompileError,
-            "does not return as many states as it takes",
-        ),
-        (
-            HEAD + "INLINE auto f(Input auto x, State auto h) {\n return states(x, h); }",
-            KernelCompileError,
-            "does not return as many states as it takes",
-        ),
-        (
-            HEAD + "INLINE auto f(Input auto x, State auto h) {\n return x + hh; }",
-            KernelCompileError,
-            r":3:\d+: error: .hh",
-        ),
-        (
-            HEAD + "INLINE auto f(Input auto x, State auto h) {\n return erf(x); }",
-            KernelCompileError,
-            r":3:\d+: error: .*erf",
-        ),
-    ],
-)
-def test_what_is_wrong_with_a_cell_is_said(source, error, message):
-    with pytest.raises(error, match=message):
-        indrnn_cupy.recurrence(source=source)(torch.zeros(2, 1, 1))
 
 
 def test_what_does_not_fit_a_cell_is_said():

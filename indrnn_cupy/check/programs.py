@@ -8,9 +8,10 @@ from typing import NamedTuple
 import torch
 
 from ..ops import gpu
-from ..ops.chunks import STARTS, can_sum_up
+from ..ops.chunks import STARTS
 from ..ops.sequence import TYPES, SequenceKernel
-from ..runtime import cuda, source
+from ..runtime import cuda
+from . import ARCHITECTURES
 from .emulated_gpu import nvrtc
 from .machine_code import Resources, disassembler, loads_in_flight, resources
 from .recurrences import Recurrence
@@ -35,12 +36,20 @@ def programs(recurrence: Recurrence, dtype: torch.dtype, resets: bool) -> Iterat
     for kernel in recurrence.kernels:
         yield Program(kernel, gpu.layout(kernel, dtype, resets, False, kernel.defines))
     for kernel, summary in zip(recurrence.kernels, recurrence.chunks, strict=False):
-        if not can_sum_up(summary, dtype, resets, source.generation):
+        part, own = (Program(k, gpu.layout(k, dtype, resets, True, k.defines)) for k in (summary.kernel, kernel))
+        if summary.clamped and not _compiles(part):  # a cell that cannot be summed up; see ops/chunks.py
             continue
-        for part in (kernel, summary.kernel):
-            yield Program(part, gpu.layout(part, dtype, resets, True, part.defines))
+        yield from (part, own)
         clamped = (f"CLAMPED={summary.clamped:d}",)
         yield Program(STARTS, gpu.layout(STARTS, TYPES[dtype][2], False, False, clamped))
+
+
+def _compiles(program: Program) -> bool:
+    try:
+        compile_program(program, ARCHITECTURES[0])
+        return True
+    except cuda.cupy().cuda.compiler.CompileException:
+        return False
 
 
 @cache

@@ -47,6 +47,11 @@ class Recurrence:
     def __str__(self) -> str:
         return "-".join([self.name, *map(str, self.options.values()), *filter(None, [self.form])])
 
+    @property
+    def by_hand(self) -> bool:
+        """Whether there is a gradient by hand beside the derived one."""
+        return self.key is not None and cell_of(self.key).by_hand is not None
+
     def function(self, *inputs: Tensor, **options: Any) -> tuple[Tensor, ...]:
         options |= {"form": self.form} if self.form else {}
         return flat(getattr(functional, self.name)(*inputs, **self.options, **options))

@@ -84,7 +84,11 @@ def describe(cell: Cell) -> str:
     lines = cell.text.splitlines()
     end = next((n for n, line in enumerate(lines) if not line.startswith("//")), len(lines))
     comment = " ".join(line.removeprefix("//").strip() for line in lines[:end])
-    shapes = (f"{n}, {'(H,)' if r == 1 else f'({r}, H)'}" for n, r in zip(cell.weights, cell.rows, strict=True))
+    shapes = (
+        f"{p.name}, {f'({r}, H)' if p.rows else '(H,)'}"
+        for p, r in zip(cell.parameters, cell.rows_of_all, strict=True)
+        if p.role == "Weight"
+    )
     last = ", ".join(f"{name}_n" for name in cell.states)
     return (
         f"{comment}\n\nArgs:\n    {', '.join(cell.inputs)}: inputs, (T, B, H) each, or side by side in one tensor.\n"

@@ -8,13 +8,16 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
+from ..functional.checks import check_memory_options
 from ..functional.derived import CellFunction
 from ..ops.cell import Cell, read_cell
+from ..runtime.errors import KernelSignatureError
 from .recurrence import Recurrence
 from .sequence import State
 from .stack import RecurrentStack
 
 Initial = Mapping[str, Callable[[Tensor], Any]]  # of weights, what fills them in place
+Reference = Callable[..., Any] | None
 
 
 class DerivedRecurrence(Recurrence):
@@ -25,6 +28,7 @@ class DerivedRecurrence(Recurrence):
         batch_first: sequences are `(B, T, gates * H)` instead of `(T, B, gates * H)`.
         init: for the names of weights, functions that fill them in place, such as those of `torch.nn.init`; others
             begin in U(0, 1).
+        memory, every: what is kept of the states for backward: "store", all; or "recompute", one step in `every`.
 
     Shape: `forward(x, state=None, *, lengths=None, resets=None, reverse=False)` with x `(T, B, gates * H)`, the inputs
     side by side, gives `(y, state)`; the state is a tensor `(B, H)`, or a tuple of them, in the order of the function.
@@ -37,16 +41,20 @@ class DerivedRecurrence(Recurrence):
         hidden_size: int,
         batch_first: bool = False,
         init: Initial | None = None,
+        memory: str = "store",
+        every: int | None = None,
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
     ) -> None:
         super().__init__(hidden_size, None, batch_first)
-        names = self.function.cell.weights
+        check_memory_options(memory, every)
+        self.memory, self.every = memory, every
+        names, shapes = self.function.cell.weights, self.function.cell.weight_shapes(hidden_size)
         if unknown := (init or {}).keys() - set(names):
             raise ValueError(f"init has {', '.join(sorted(unknown))}, expected of {', '.join(names) or 'no weights'}")
         self.init = dict(init or {})
-        for name in names:
-            self.register_parameter(name, nn.Parameter(torch.empty(hidden_size, device=device, dtype=dtype)))
+        for name, shape in zip(names, shapes, strict=True):
+            self.register_parameter(name, nn.Parameter(torch.empty(shape, device=device, dtype=dtype)))
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
@@ -69,16 +77,16 @@ class DerivedRecurrence(Recurrence):
             raise TypeError(f"the state has {len(states)} tensors, expected {', '.join(f'{s}0' for s in cell.states)}")
         initial = {f"{name}0": value for name, value in zip(cell.states, states, strict=True)}
         weights = [getattr(self, name) for name in cell.weights]
-        steps = {"lengths": lengths, "resets": resets, "reverse": reverse}
-        return self.function(x, *weights, **initial, **steps, batch_first=self.batch_first)
+        steps = {"lengths": lengths, "resets": resets, "reverse": reverse, "batch_first": self.batch_first}
+        return self.function(x, *weights, **initial, **steps, memory=self.memory, every=self.every)
 
     def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
-        return _empty, (self.function.cell,), self.__dict__
+        return _empty, (self.function.cell, self.function.reference), self.__dict__
 
 
-def _empty(cell: Cell) -> DerivedRecurrence:
+def _empty(cell: Cell, reference: Reference) -> DerivedRecurrence:
     """A module without its parameters, for pickle and deepcopy."""
-    kind = OwnRecurrence(cell).Recurrence
+    kind = OwnRecurrence(cell, reference).Recurrence
     return kind.__new__(kind)
 
 
@@ -90,8 +98,8 @@ class OwnRecurrence(CellFunction):
             `PlainNetwork(..., recurrence=leaky.Recurrence)`.
     """
 
-    def __init__(self, cell: Cell) -> None:
-        super().__init__(cell)
+    def __init__(self, cell: Cell, reference: Reference = None) -> None:
+        super().__init__(cell, reference)
         self.Recurrence = _class(self, cell)
 
     def layer(
@@ -104,28 +112,40 @@ class OwnRecurrence(CellFunction):
         dropout: float = 0.0,
         bidirectional: bool = False,
         init: Initial | None = None,
+        memory: str = "store",
+        every: int | None = None,
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
     ) -> RecurrentStack:
         """Layers of a projection to every input and the recurrence, with the arguments and shapes of `torch.nn.RNN`.
 
-        `init`: as in :class:`DerivedRecurrence`.
+        `init`, `memory` and `every`: as in :class:`DerivedRecurrence`.
         """
         arguments = input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, device, dtype
-        layer = RecurrentStack(*arguments, self.Recurrence, init=init)
+        layer = RecurrentStack(*arguments, self.Recurrence, init=init, memory=memory, every=every)
         layer.state_names = tuple(f"{name}0" for name in self.cell.states)
         return layer
 
 
 @cache
 def _class(function: OwnRecurrence, cell: Cell) -> type[DerivedRecurrence]:
+    if taken := [name for name in cell.weights if hasattr(DerivedRecurrence, name) or name in ("init", "hidden_size")]:
+        raise KernelSignatureError(
+            f"{cell.file}: {cell.name} has a weight {taken[0]}, a name of torch.nn.Module; rename it"
+        )
     name = f"{cell.name.title().replace('_', '')}Recurrence"
     return type(
         name, (DerivedRecurrence,), {"function": function, "gates": len(cell.inputs), "__doc__": function.__doc__}
     )
 
 
-def recurrence(path: str | os.PathLike[str] | None = None, *, source: str | None = None) -> OwnRecurrence:
+def recurrence(
+    path: str | os.PathLike[str] | None = None,
+    *,
+    source: str | None = None,
+    define: Mapping[str, Any] | None = None,
+    reference: Reference = None,
+) -> OwnRecurrence:
     """The recurrence that one C++ function describes: its forward step alone, from which kernels and gradients follow.
 
         // leaky.cu: a leaky unit goes a share of the way from its state to a new candidate.
@@ -142,11 +162,18 @@ def recurrence(path: str | os.PathLike[str] | None = None, *, source: str | None
     Args:
         path: a `.cu` file; `kernels/cell.cuh` says what it may hold.
         source: instead, its text.
+        define: what names in the text stand for when it is compiled, such as `{"ACTIVATION": "Tanh", "ORDER": 3}`; with
+            ACTIVATION, a struct of `activation.cuh`, the text may call `activation(x)`.
+        reference: a step in PyTorch, which takes the inputs of a step, the weights and the states, and returns the next
+            state, of several a tuple; with an output that is no state, that and the state. It runs, slowly, where
+            there is no compiler; without it an error says what is missing.
 
-    Returns a function `f(*inputs, *weights, h0=None, lengths=None, resets=None, reverse=False, batch_first=False)`
-    that gives `(y, h_n)`, with several states `(y, (h_n, c_n))`; see :class:`OwnRecurrence`.
+    Returns a function `f(*inputs, *weights, h0=None, lengths=None, resets=None, reverse=False, batch_first=False,
+    memory="store", every=None, chunk=None)` that gives `(y, h_n)`, with several states `(y, (h_n, c_n))`; see
+    :class:`OwnRecurrence`. The options are those of :func:`indrnn_cupy.functional.irevrnn` and
+    :func:`indrnn_cupy.functional.mingru`.
 
     Raises:
         KernelError: if the file declares no such function or does not compile; the message names the file and line.
     """
-    return OwnRecurrence(read_cell(path, source))
+    return OwnRecurrence(read_cell(path, source, define), reference)

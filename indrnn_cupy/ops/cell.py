@@ -1,6 +1,7 @@
 """A recurrence that is one function: what it declares; see kernels/cell.cuh."""
 
 import hashlib
+import keyword
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -11,6 +12,12 @@ from ..runtime import source
 from ..runtime.errors import KernelSignatureError, KernelSourceError, shown
 
 ROLES = ("Input", "Weight", "State")
+TAKEN = re.findall(  # words of C++, and the options of a call
+    r"\w+",
+    "auto bool case catch char const default delete do double enum explicit float goto int long new operator private "
+    "public short signed sizeof static struct switch template this throw typedef union unsigned void volatile real "
+    "scalar lengths resets reverse batch_first memory every chunk",
+).split()
 MOST_NUMBERS = 32  # of a step: bits of a mask
 
 
@@ -54,6 +61,10 @@ class Cell:
         words = [f"{self.name}-{hashlib.sha256(self.text.encode()).hexdigest()[:16]}"]
         words += [f"{name}={value}" for name, value in self.options] + ["derived"] * (self.by_hand is None)
         self.key = " ".join(words)  # what the ops call it, in every process
+
+    def weight_shapes(self, H: int) -> list[tuple[int, ...]]:
+        weights = [p for p in self.parameters if p.role == "Weight"]
+        return [(r, H) if p.rows else (H,) for p, r in zip(weights, self.rows, strict=True)]
 
     def derived(self) -> "Cell":
         """The cell without its gradient by hand."""
@@ -133,8 +144,11 @@ def _check(cell: Function) -> None:
             raise KernelSignatureError(
                 f"{cell.where} has {role} {name} late, expected inputs, then weights, then states"
             )
-        if name in seen:
-            raise KernelSignatureError(f"{cell.where} has two parameters {name}")
+        if name in seen or (f"{name}0" in seen and role == "State"):
+            taken = name if name in seen else f"{name}0, which is what the first state {name} is called"
+            raise KernelSignatureError(f"{cell.where} has two parameters {taken}")
+        if keyword.iskeyword(name) or name in TAKEN:
+            raise KernelSignatureError(f"{cell.where} has a parameter {name}, a word of Python or C++; rename it")
         last = ROLES.index(role)
         seen.add(name)
     for role in ("Input", "State"):

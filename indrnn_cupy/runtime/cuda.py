@@ -12,7 +12,7 @@ import torch
 
 from . import source
 from .bridge import Stream, to_cupy
-from .errors import CompilerMissingError, KernelCompileError
+from .errors import CompilerMissingError, KernelCompileError, refusal
 from .kernel import Kernel
 
 # fma is written out in the kernels, as for the host, so that both round alike.
@@ -45,7 +45,7 @@ def explained(file: str) -> Iterator[None]:
             raise CompilerMissingError(f"CuPy cannot run kernels ({str(error).strip()}): {remedy}") from None
         if isinstance(error, RuntimeError):
             raise
-        raise KernelCompileError(f"{file} does not compile with NVRTC:\n{error}") from None
+        raise KernelCompileError(refusal(file, "NVRTC", str(error))) from None
     except OSError as error:
         raise KernelCompileError(f"CuPy cannot keep what it compiles ({error}): {_place}") from None
 

@@ -1,5 +1,10 @@
 """What can go wrong between a `.cu` file and a running kernel."""
 
+import re
+
+NO_FUNCTION = r"no matching function for call to|no instance of overloaded function|no matching function|cannot convert"
+FUNCTIONS = "; a cell's numbers have the functions of cell.cuh (exp, log, tanh, sigmoid, where, ...), not C's own"
+
 
 class KernelError(RuntimeError):
     """Any failure to find, compile or launch a kernel."""
@@ -24,3 +29,20 @@ class CompilerMissingError(KernelError):
 def shown(name: object) -> str:
     """A name or path with its odd characters escaped: one line, which can be printed and encoded."""
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in str(name))
+
+
+def refusal(file: str, compiler: str, log: str, lines: int = 24) -> str:
+    """What a compiler said of a file: one sentence with the file's own line, and the log from its first error on.
+
+    An error in a header is said at the line of the file that led there, if there is one.
+    """
+    name, every = shown(file), log.splitlines()
+    first = next((n for n, line in enumerate(every) if "error:" in line and "ld returned" not in line), 0)
+    said = every[first].partition("error:")[2].strip() if every else ""
+    said = re.sub(r"^static assertion failed(: | with )?", "", said).strip('"') or "see below"
+    if "cell" in log and re.search(NO_FUNCTION, said):
+        said += FUNCTIONS
+    places = [every[first], *every[max(0, first - 12) : first], *every[first + 1 : first + 12]] if every else []
+    found = (re.search(re.escape(file) + r"[:(](\d+)", line) for line in places)
+    line = next((f", line {place[1]}" for place in found if place), "")
+    return f"{name} does not compile with {compiler}{line}: {said}\n" + "\n".join(every[first : first + lines])

@@ -16,7 +16,7 @@ from pathlib import Path
 import torch
 
 from . import disk, process_folder, source
-from .errors import CompilerMissingError, KernelCompileError, shown
+from .errors import CompilerMissingError, KernelCompileError, refusal, shown
 from .kernel import Kernel
 
 # What is written is what is computed: no -ffast-math (NaN comes through), no contraction (fma is written out).
@@ -111,13 +111,6 @@ def _run(command: list[str], text: str, workshop: Path | None = None) -> str:
     return done.stdout
 
 
-def _shorten(log: str, lines: int = 24) -> str:
-    """The part of a compiler's log that matters: from its first error on, or a linker's words before it gives up."""
-    all_lines = log.splitlines()
-    first = next((i for i, line in enumerate(all_lines) if "error:" in line and "ld returned" not in line), 0)
-    return "\n".join(all_lines[first : first + lines])
-
-
 @cache
 def load(kernel: Kernel, defines: tuple[str, ...], generation: int) -> tuple[Callable[..., None], Callable[..., bytes]]:
     """The compiled kernel as a function of grid x, y, z, threads and its packed arguments, and what packs those."""
@@ -140,9 +133,7 @@ def load(kernel: Kernel, defines: tuple[str, ...], generation: int) -> tuple[Cal
                 raise KernelCompileError(
                     f"no room to compile in {shown(output.parent)}; set TMPDIR to a folder with room"
                 ) from None
-            raise KernelCompileError(
-                f"{shown(kernel.file)} does not compile with {shown(' '.join(compiler()))}:\n{_shorten(str(error))}"
-            ) from None
+            raise KernelCompileError(refusal(kernel.file, shown(" ".join(compiler())), str(error))) from None
 
     library = disk.get(f"{kernel.name}-{key}.so", build, lambda path: ctypes.CDLL(str(path)))
     function = getattr(library, f"{kernel.name}_grid")
