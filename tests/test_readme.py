@@ -67,4 +67,4 @@ def test_check_of_edited_kernels(tmp_path):
     command = block("sh", "INDRNN_CUPY_KERNELS=my_kernels python -m").replace("python", sys.executable)
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     done = subprocess.run(["bash", "-c", command], cwd=tmp_path, env=environment, capture_output=True, text=True)
-    assert done.returncode == 0 and done.stdout.endswith("all is well\n"), done.stdout + done.stderr
+    assert done.returncode == 0 and done.stdout.endswith("Nothing wrong was found.\n"), done.stdout + done.stderr

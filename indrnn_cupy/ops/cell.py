@@ -17,7 +17,7 @@ TAKEN = re.findall(  # words of C++, and the options of a call
     "auto bool case catch char const default delete do double enum explicit float goto int long new operator private "
     "public short signed sizeof static struct switch template this throw typedef union unsigned void volatile real "
     "scalar lengths resets reverse batch_first memory every chunk",
-).split()
+)
 MOST_NUMBERS = 32  # of a step: bits of a mask
 
 
