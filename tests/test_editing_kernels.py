@@ -98,9 +98,9 @@ def test_parameters_that_do_not_fit_are_named(overlay, old, new, message):
     ("old", "new", "message"),
     [
         (
-            "Weight auto u, State auto h) { r",
-            "State auto h) { r",
-            r"indrnn\(Input x, State h\), expected indrnn\(Input x, W",
+            "u, State auto h) { r",
+            "u, Weight auto v, State auto h) { r",
+            r"Weight v, State h\), expected indrnn\(Input x, W",
         ),
         ("auto indrnn(", "auto leaky(", r"has leaky\(Input x, .*, expected indrnn\("),
     ],
