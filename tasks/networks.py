@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
+import tyro
 from torch import Tensor, nn
 
 from indrnn_cupy import (
@@ -22,6 +23,7 @@ from indrnn_cupy import (
 )
 
 from .config import TaskError, TrainingConfig
+from .own_model import own_model, read_model
 
 Body: TypeAlias = PlainNetwork | ResidualNetwork | DenseNetwork | ReversibleNetwork
 RECURRENCES: dict[str, type[nn.Module]] = {
@@ -37,8 +39,11 @@ RECURRENCES: dict[str, type[nn.Module]] = {
 class NetworkConfig(TrainingConfig):
     """What the settings of a classification task go on with."""
 
-    model: Literal["indrnn", "irevrnn", "mingru", "minlstm", "egru"] = "indrnn"
-    """The recurrence. minGRU, minLSTM and EGRU begin with memories spread up to the length of a sequence."""
+    model: str = "indrnn"
+    """The recurrence: indrnn, irevrnn, mingru, minlstm, egru, or the .cu file of one of your own, which the run keeps.
+    minGRU, minLSTM and EGRU begin with memories spread up to the length of a sequence."""
+    model_text: tyro.conf.Suppress[str | None] = None
+    """The text of that file."""
     rev_len: int = 3
     """Sub-steps of irevrnn in each step."""
     stable: bool = False
@@ -67,6 +72,10 @@ class NetworkConfig(TrainingConfig):
     def check(self) -> None:
         super().check()
         self.expect_positive("hidden_size", "num_layers")
+        if self.model.endswith(".cu"):
+            self.model_text = self.model_text or read_model(self.model)
+        else:
+            self.expect("model", RECURRENCES.__contains__, f"one of {', '.join(RECURRENCES)}, or a .cu file")
         self.expect("rev_len", lambda v: 1 <= v <= 8, "a number from 1 to 8")
         self.expect("activity_target", lambda v: 0 <= v <= 1, "a number from 0 to 1")
         self.expect("activity_weight", lambda v: 0 <= v < math.inf, "a number, 0 or above")
@@ -83,12 +92,13 @@ class NetworkConfig(TrainingConfig):
 
 def make_body(config: NetworkConfig, input_size: int, steps: int, dense: Mapping[str, Any], **options: Any) -> Body:
     """The recurrent part of a network, for sequences of so many steps; `dense`: options of a dense one alone."""
-    options |= {"recurrence": RECURRENCES[config.model], "dropout": config.dropout}
+    own = config.model_text and own_model(config.model, config.model_text)
+    options |= {"recurrence": own or RECURRENCES[config.model], "dropout": config.dropout}
     if config.model in ("mingru", "minlstm", "egru"):
         options |= {"longest_memory": max(2, steps)}
         if config.network in ("residual", "reversible"):
             options |= {"norm_first": True}  # whose bias sets the memory
-    else:
+    elif not own:
         options |= {"bound": config.magnitude ** (1 / steps), "clamp": config.bound_by == "clamp"}
     if config.model == "egru":
         options |= {"zoneout": config.zoneout, "pseudo_derivative_support": config.pseudo_derivative_support}

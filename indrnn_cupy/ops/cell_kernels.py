@@ -21,6 +21,9 @@ class CellKernel(SequenceKernel):
     function: str = ""  # the header
     text: str = ""
 
+    __eq__ = object.__eq__  # others may have its name and its parameters, and another body
+    __hash__ = object.__hash__
+
     def source(self) -> tuple[str, tuple[source.Parameter, ...]]:
         assert self.cell
         parts = (

@@ -1,0 +1,37 @@
+"""A recurrence of a user's own as the model of a task: its text is one of the settings, which a run keeps."""
+
+import re
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from indrnn_cupy import recurrence
+from indrnn_cupy.runtime import KernelError
+from indrnn_cupy.runtime.source import KERNELS
+
+from .config import TaskError, first_line
+
+
+def read_model(path: str) -> str:
+    """The text of a `.cu` file that declares a recurrence, which may include the package's headers alone."""
+    try:
+        text = Path(path).read_text(encoding="utf-8-sig")
+    except (OSError, ValueError) as error:
+        raise TaskError(f"--model {path} cannot be read: {first_line(error)}") from None
+    for header in re.findall(r'^\s*#\s*include\s+"([^"]+)"', text, flags=re.M):
+        if not (KERNELS / header).is_file():
+            raise TaskError(f"--model {path} includes {header}, expected headers of the package only; copy its text")
+    own_model(path, text)
+    return text
+
+
+def own_model(path: str, text: str) -> type[nn.Module]:
+    """The recurrence of a text, which is compiled."""
+    try:
+        own = recurrence(source=text)
+        module = own.Recurrence(1)
+        module(torch.zeros(1, 1, module.gates))[0].sum().backward()
+        return own.Recurrence
+    except KernelError as error:
+        raise TaskError(f"--model {path}: {first_line(error)}") from None
