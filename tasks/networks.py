@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 import tyro
@@ -42,8 +42,8 @@ class NetworkConfig(TrainingConfig):
     model: str = "indrnn"
     """The recurrence: indrnn, irevrnn, mingru, minlstm, egru, or the .cu file of one of your own, which the run keeps.
     minGRU, minLSTM and EGRU begin with memories spread up to the length of a sequence."""
-    model_text: tyro.conf.Suppress[str | None] = None
-    """The text of that file."""
+    model_text: tyro.conf.Suppress[dict[str, str]] = field(default_factory=dict)
+    """The text of that file, by its name."""
     rev_len: int = 3
     """Sub-steps of irevrnn in each step."""
     stable: bool = False
@@ -73,8 +73,9 @@ class NetworkConfig(TrainingConfig):
         super().check()
         self.expect_positive("hidden_size", "num_layers")
         if self.model.endswith(".cu"):
-            self.model_text = self.model_text or read_model(self.model)
+            self.model_text = self.model_text if self.model in self.model_text else {self.model: read_model(self.model)}
         else:
+            self.model_text = {}
             self.expect("model", RECURRENCES.__contains__, f"one of {', '.join(RECURRENCES)}, or a .cu file")
         self.expect("rev_len", lambda v: 1 <= v <= 8, "a number from 1 to 8")
         self.expect("activity_target", lambda v: 0 <= v <= 1, "a number from 0 to 1")
@@ -92,7 +93,7 @@ class NetworkConfig(TrainingConfig):
 
 def make_body(config: NetworkConfig, input_size: int, steps: int, dense: Mapping[str, Any], **options: Any) -> Body:
     """The recurrent part of a network, for sequences of so many steps; `dense`: options of a dense one alone."""
-    own = config.model_text and own_model(config.model, config.model_text)
+    own = own_model(config.model, config.model_text[config.model]) if config.model_text else None
     options |= {"recurrence": own or RECURRENCES[config.model], "dropout": config.dropout}
     if config.model in ("mingru", "minlstm", "egru"):
         options |= {"longest_memory": max(2, steps)}

@@ -11,16 +11,18 @@ from indrnn_cupy.runtime import KernelError
 from indrnn_cupy.runtime.source import KERNELS
 
 from .config import TaskError, first_line
+from .files import opened
 
 
 def read_model(path: str) -> str:
     """The text of a `.cu` file that declares a recurrence, which may include the package's headers alone."""
     try:
-        text = Path(path).read_text(encoding="utf-8-sig")
-    except (OSError, ValueError) as error:
-        raise TaskError(f"--model {path} cannot be read: {first_line(error)}") from None
+        with opened(Path(path)) as file:
+            text = file.read().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise TaskError(f"--model {path} is no UTF-8 text: {error}") from None
     for header in re.findall(r'^\s*#\s*include\s+"([^"]+)"', text, flags=re.M):
-        if not (KERNELS / header).is_file():
+        if not (KERNELS / header).is_file() or (Path(path).parent / header).exists():
             raise TaskError(f"--model {path} includes {header}, expected headers of the package only; copy its text")
     own_model(path, text)
     return text
@@ -34,4 +36,4 @@ def own_model(path: str, text: str) -> type[nn.Module]:
         module(torch.zeros(1, 1, module.gates))[0].sum().backward()
         return own.Recurrence
     except KernelError as error:
-        raise TaskError(f"--model {path}: {first_line(error)}") from None
+        raise TaskError(f"--model: {first_line(error).replace('the source of a recurrence', path)}") from None

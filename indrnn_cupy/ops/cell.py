@@ -58,7 +58,9 @@ class Cell:
         # The inputs that backward reads, and the number of states that are kept for it beside the output.
         self.kept = tuple(n for n, name in enumerate(self.inputs) if taken is None or name in taken)
         self.more_states = len(self.states) - 1 + self.has_output
-        words = [f"{self.name}-{hashlib.sha256(self.text.encode()).hexdigest()[:16]}"]
+        headers = re.findall(r'#\s*include\s+"([^"]+)"', self.text)
+        beside = self.file if any(not (source.KERNELS / header).is_file() for header in headers) else ""
+        words = [f"{self.name}-{hashlib.sha256((self.text + beside).encode(errors='replace')).hexdigest()[:16]}"]
         words += [f"{name}={value}" for name, value in self.options] + ["derived"] * (self.by_hand is None)
         self.key = " ".join(words)  # what the ops call it, in every process
 

@@ -84,12 +84,16 @@ def _like_inputs(cell: Cell, grad_y: Tensor, x: list[Tensor], states: list[Tenso
 
 def _of_weights(sums: Tensor, weights: list[Tensor], rows: Sequence[int], groups: int) -> list[Tensor]:
     """The gradients of the weights, from the sums over time of all rows of the batch, (rows of all weights, B, H)."""
-    parts = sums.split(list(rows)) if len(rows) > 1 else [sums][: len(rows)]
-    if groups:
-        each = [part.unflatten(1, (groups, -1)).sum(2).movedim(1, 0) for part in parts]
-        return [like(part.reshape(groups, *w.shape), w.dtype) for part, w in zip(each, weights, strict=True)]
-    totals = [sum_rows(part.movedim(1, 0).flatten(1)) for part in parts]
-    return [like(total.view(w.shape), w.dtype) for total, w in zip(totals, weights, strict=True)]
+    found, start = [], 0
+    for w, n in zip(weights, rows, strict=True):
+        part = sums[start : start + n]
+        start += n
+        if groups:
+            found.append(like(part.unflatten(1, (groups, -1)).sum(2).movedim(1, 0).reshape(groups, *w.shape), w.dtype))
+        else:
+            total = sum_rows(part[0] if n == 1 else part.movedim(1, 0).flatten(1))
+            found.append(like(total if n == 1 and w.dim() == 1 else total.view(w.shape), w.dtype))
+    return found
 
 
 def _of_states(grad_y: Tensor, before: Optional, initial: Optional) -> list[Tensor]:

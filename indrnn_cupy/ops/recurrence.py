@@ -24,13 +24,11 @@ def register(name: str, schema: str, function: Callable[..., Any], fake: Callabl
 
 def needs_gradient(*tensors: Tensor | None) -> bool:
     """Whether autograd has to know of an op on these; for a short sequence it takes as long as the op itself."""
-    if transformed():
-        return True
     if torch.is_grad_enabled():
         for tensor in tensors:
             if tensor is not None and tensor.requires_grad:
                 return True
-    return False
+    return transformed()
 
 
 def transformed() -> bool:
@@ -48,12 +46,7 @@ def seen_by_none_else(tensor: Tensor) -> bool:
     if torch.compiler.is_compiling():
         return False
     looked_on = torch._C._len_torch_dispatch_stack() or torch._C._get_tracing_state() or transformed()
-    return (
-        not looked_on
-        and not torch.compiler.is_compiling()
-        and type(tensor) in PLAIN
-        and (tensor.is_cpu or tensor.is_cuda)
-    )
+    return not looked_on and type(tensor) in PLAIN and (tensor.is_cpu or tensor.is_cuda)
 
 
 class OnlyOnce(torch.autograd.Function):

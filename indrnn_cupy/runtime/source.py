@@ -98,7 +98,7 @@ def _inline(path: Path, parents: dict[Identity, Path], once: set[Identity], text
     inlined, in_comment = [f"#line 1 {quoted}"], False
     for number, line in enumerate(content.split("\n"), 1):
         include = None if in_comment or "#" not in line else re.match(r'\s*#\s*include\s+"([^"]+)"', line)
-        header = _find(include[1], path.parent) if include else None
+        header = _find(include[1], path.parent if path.is_absolute() else KERNELS) if include else None
         if line.strip() == "#pragma once":
             once.add(identity)
             inlined.append("")
