@@ -10,7 +10,8 @@ INLINE void cell_backward(Tile& tile, const Sequence<const scalar*> (&in)[1 + KE
     Lanes w[WEIGHTS + 1], sums[WEIGHTS + 1], grad[STATES], after[STATES];
     const long long each = tile.B * tile.H, part = CHUNKS ? blockIdx.z * WEIGHTS * each : 0;
     UNROLL (int i = 0; i < WEIGHTS; ++i) tile.load(w[i], weights[i], 0);
-    UNROLL (int i = 0; i < WEIGHTS; ++i) tile.load(sums[i], sums_after ? sums_after + i * each : nullptr, tile.H);
+    const bool resumes = sums_after && !(CHUNKS && blockIdx.z);  // the parts of chunks are added up
+    UNROLL (int i = 0; i < WEIGHTS; ++i) tile.load(sums[i], resumes ? sums_after + i * each : nullptr, tile.H);
     UNROLL (int i = 0; i < STATES; ++i) tile.start(grad[i], grad_last[i]);
     if (AFTER) UNROLL (int i = 0; i < STATES; ++i) load_first(tile, after[i], in[1 + KEPT + i]);
     walk(tile, in, grad_in, resets, [&](int lane, const real* in, real* out, bool reset) INLINED {

@@ -2,17 +2,6 @@
 #pragma once
 #include "cell_step.cuh"
 
-// What a step is called with: numbers with all derivatives.
-struct Variables {
-    const real* n;
-    template <int K> INLINE Dual<1u << K> at() const { return variable<K>(n[K]); }
-    template <int K, int N> INLINE auto row() const {
-        auto all = row_of<Dual<((1u << N) - 1) << K>, K, N>(*this);
-        UNROLL (int i = 0; i < N; ++i) UNROLL (int j = 0; j < N; ++j) all[i].slope[K + j] = i == j;
-        return all;
-    }
-};
-
 template <int K> constexpr bool is_weight = K >= INPUTS && K < INPUTS + WEIGHTS;
 
 template <int K, class R> INLINE void derived_gradients(real* found, const real* grads, const R& after) {

@@ -8,8 +8,8 @@
 // and then a kernel that calls the pass.
 //
 // Set by -D: INPUTS, WEIGHTS, STATES, how many numbers of each kind a step has; OUTPUT, 1 if its output is no state; KEPT,
-// the inputs that backward reads; BY_HAND, 1 if there is a gradient by hand, and AFTER, 1 if that takes states after the
-// step. cell.cuh comes with the author's file.
+// how many inputs backward reads, and UNKEPT, the bits of the others; BY_HAND, 1 if there is a gradient by hand, and AFTER,
+// 1 if that takes states after the step. cell.cuh comes with the author's file.
 #pragma once
 template <class T, int K, int N, class Numbers> INLINE Row<T, N> row_of(const Numbers& numbers) {
     Row<T, N> all;
@@ -25,6 +25,17 @@ struct Values {
     template <int K, int N> INLINE Row<Constant, N> row() const { return row_of<Constant, K, N>(*this); }
 };
 
+// Numbers with all derivatives.
+struct Variables {
+    const real* n;
+    template <int K> INLINE Dual<1u << K> at() const { return variable<K>(n[K]); }
+    template <int K, int N> INLINE auto row() const {
+        auto all = row_of<Dual<((1u << N) - 1) << K>, K, N>(*this);
+        UNROLL (int i = 0; i < N; ++i) UNROLL (int j = 0; j < N; ++j) all[i].slope[K + j] = i == j;
+        return all;
+    }
+};
+
 template <int S = 0, class L> INLINE void values_of(real* to, const L& states) {
     static_assert(length_of<L> + S == STATES, "the function of the cell does not return as many states as it takes");
     if constexpr (S < STATES) {
@@ -32,7 +43,10 @@ template <int S = 0, class L> INLINE void values_of(real* to, const L& states) {
         if constexpr (S + 1 < STATES) values_of<S + 1>(to, states.rest);
     }
 }
-template <class R> INLINE const auto& output_of(const R& after) {
+template <class T> constexpr bool is_end = false;
+template <> constexpr bool is_end<End> = true;
+template <class S, class O> INLINE const auto& output_of(const Returned<S, O>& after) {
+    static_assert(is_end<O> == !OUTPUT, "the output of the cell is not seen; write .output(y) in its function");
     if constexpr (OUTPUT) return after.out;
     else return at<0>(after.states);
 }

@@ -241,12 +241,6 @@ def test_layers_and_networks(name):
     assert all(p.grad is not None for p in network.parameters())
 
 
-def test_recurrences_that_differ_in_their_body_alone():
-    text, x = HEAD + "INLINE auto f(Input auto x, State auto h) {{ return {} * x + 0.5 * h; }}", torch.ones(2, 1, 1)
-    for factor in (1, 2, 1):
-        assert indrnn_cupy.recurrence(source=text.format(factor))(x)[0].flatten().tolist() == [factor, 1.5 * factor]
-
-
 def test_first_values_of_weights():
     layer = made("leaky").layer(3, 6, init={"rate": torch.nn.init.ones_})
     (module,) = layer.recurrences

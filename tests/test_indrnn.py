@@ -30,6 +30,18 @@ def test_equals_torch_rnn_with_a_diagonal_matrix(activation, batch_first):
         assert (a - e).abs().max() < 1e-12
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16], ids=str)
+def test_a_state_of_float32_is_carried_without_rounding(dtype):
+    x, u = torch.full((4000, 1, 1), 0.001, dtype=dtype), torch.ones(1)
+    _, whole = F.indrnn(x, u, torch.zeros(1, 1))
+    state = torch.zeros(1, 1)
+    for part in x.split(400):
+        _, state = F.indrnn(part, u, state)
+    assert state.dtype == torch.float32 and torch.equal(state, whole)
+    assert F.indrnn(x, u)[1].dtype == dtype
+    torch.testing.assert_close(whole, x.double().sum(0).float(), rtol=1e-4, atol=0)
+
+
 def test_identity_is_a_geometric_sum():
     u = torch.tensor([0.5, -0.9, 1.0, 0.0], dtype=torch.float64)
     y, _ = F.indrnn(torch.ones(30, 1, 4, dtype=torch.float64), u, activation="identity")

@@ -1,5 +1,6 @@
 """A recurrence of a user's own, for the checks."""
 
+import re
 from dataclasses import dataclass
 from functools import partial
 from inspect import signature
@@ -10,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ..functional.derived import CellFunction
-from ..ops.cell import Cell, read_cell
+from ..ops.cell import Cell, read_cell, without_comments
 from ..ops.cell_function import run
 from ..ops.cells import OWN
 from .recurrences import Recurrence, flat, with_gradients
@@ -65,7 +66,8 @@ def declaration(recurrence: OwnRecurrence) -> str:
 
 def stands_for_another(cell: Cell) -> str | None:
     """What in a cell has a gradient that is not the derivative of the value."""
-    return next((f"{name}(...)" for name in ("spike", "stop") if f"{name}" in cell.text), None)
+    found = re.search(r"\b(spike\w*|stop)\s*\(", without_comments(cell.code))
+    return found and f"{found[1]}(...)"
 
 
 def by_hand_from_derived(cell: Cell) -> float:

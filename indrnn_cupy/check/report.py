@@ -37,12 +37,14 @@ class Findings:
 
     wrong: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     rounds: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))  # otherwise than the CPU build
+    slow: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     unchecked: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
 
     def show(self) -> None:
         for name, found in (
             ("wrong", self.wrong),
             ("rounds differently", self.rounds),
+            ("slow on a GPU", self.slow),
             ("not checked", self.unchecked),
         ):
             for what, places in found.items():
@@ -156,7 +158,7 @@ def _check_for_gpu(recurrences: Sequence[Recurrence], architectures: Sequence[st
         waits = loads is not None and loads < FEWEST_LOADS
         wrong = [word for word, so in (("spills registers", spilled), ("waits for loads", waits)) if so]
         for fault in wrong:
-            findings.wrong[fault].append(f"{name} for {architecture}")
+            findings.slow[fault].append(f"{name} for {architecture}")
         each, shown = f"{bytes_each[name]:.2f}", "?" if loads is None else loads
         seconds = f"{statistics.mean(v.seconds for v in variants):.1f}"
         print(ROW.format(name, architecture, registers, spilled, shown, each, seconds, ", ".join(wrong)))

@@ -28,8 +28,7 @@ class CellFunction:
     """A recurrence that one C++ function describes; see :func:`indrnn_cupy.recurrence`."""
 
     def __init__(self, cell: Cell, reference: Callable[..., Any] | None = None) -> None:
-        self.cell, self.reference = cell, reference
-        OWN[cell.key] = cell
+        self.cell, self.reference = OWN.setdefault(cell.key, cell), reference
         self.__name__ = self.__qualname__ = cell.name
         initial = [f"{name}0" for name in cell.states]
         self.__doc__ = describe(cell)
@@ -65,6 +64,10 @@ def _call(*tensors: Tensor, cell: Cell, reference: Callable[..., Any] | None, **
     memory, every, chunk = options.pop("memory"), options.pop("every"), options.pop("chunk")
     check_chunk(chunk)
     every = kept_every(memory, every, x[0], options["batch_first"]) if cell.more_states else 1
+    if every > 1 and cell.has_output and not cell.kept:
+        raise ValueError(
+            f"memory='recompute' needs the inputs, and {cell.name}_gradient takes none; use memory='store'"
+        )
     plain = reference and plain_form(cell, reference, tensors, initial.values())
     return run(
         cell.key,

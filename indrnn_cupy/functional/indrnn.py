@@ -32,8 +32,8 @@ def indrnn(
         x: input, `(T, B, H)`, or `(B, T, H)` with `batch_first`; float32, float64, float16 or bfloat16. The state is
             float32 for 16-bit types. Any strides; no copy is made as long as the hidden units lie side by side.
         weight: recurrent weight u, `(H,)`, in the type of `x`, or float32 beside a 16-bit `x`.
-        h0: initial state, `(B, H)`; zeros if not given. Its type may be narrower than that of `x`, in which it is read;
-            beside a 16-bit `x` it may be float32.
+        h0: initial state, `(B, H)`; zeros if not given. Its type may be narrower than that of `x`; with a 16-bit `x` it
+            may be float32, and so is `h_n` then: a state that is carried from part to part is not rounded.
         activation: sigma, one of "relu", "tanh", "sigmoid", "hardtanh", "identity".
         lengths: number of steps of each row, `(B,)`, integers from 0 to T; others are refused, on a GPU clamped. Past
             its length a row's state stays as it is, its outputs are 0, and nothing there reaches a gradient.
@@ -43,12 +43,13 @@ def indrnn(
 
     Returns:
         `y`, every state, in the shape, type and layout of `x`, and `h_n`, `(B, H)`, the state after each row's last
-        step or, with `reverse`, after its first.
+        step or, with `reverse`, after its first, in the type of `x` or in that of a wider `h0`.
 
     NumPy and CuPy arrays are taken too, through DLPack; then arrays are given, and there are no gradients.
 
     Gradients flow to `x`, `weight` and `h0`, once: a second derivative raises RuntimeError. The derivative of the
-    activation is taken from `y`, so that `x` is not kept. The same input gives the same bits.
+    activation is taken from `y`, so that `x` is not kept. `torch.func` works: grad, vjp, jvp, jacrev, jacfwd and vmap.
+    The same input gives the same bits.
 
     Raises:
         TypeError, ValueError: if types, shapes or devices do not fit.

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from ..functional.checks import check_memory_options
 from ..functional.derived import CellFunction
 from ..ops.cell import Cell, read_cell
+from ..ops.cells import OWN
 from ..runtime.errors import KernelSignatureError
 from .recurrence import Recurrence
 from .sequence import State
@@ -18,6 +19,7 @@ from .stack import RecurrentStack
 
 Initial = Mapping[str, Callable[[Tensor], Any]]  # of weights, what fills them in place
 Reference = Callable[..., Any] | None
+MODULE_WORDS = ("function", "gates", "activation", "hidden_size", "batch_first", "init", "memory", "every")
 
 
 class DerivedRecurrence(Recurrence):
@@ -81,13 +83,17 @@ class DerivedRecurrence(Recurrence):
         return self.function(x, *weights, **initial, **steps, memory=self.memory, every=self.every)
 
     def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
-        return _empty, (self.function.cell, self.function.reference), self.__dict__
+        return _empty, (self.function,), self.__dict__
 
 
-def _empty(cell: Cell, reference: Reference) -> DerivedRecurrence:
+def _empty(function: "OwnRecurrence") -> DerivedRecurrence:
     """A module without its parameters, for pickle and deepcopy."""
-    kind = OwnRecurrence(cell, reference).Recurrence
-    return kind.__new__(kind)
+    return function.Recurrence.__new__(function.Recurrence)
+
+
+@cache
+def _own(cell: Cell, reference: Reference) -> "OwnRecurrence":
+    return OwnRecurrence(cell, reference)
 
 
 class OwnRecurrence(CellFunction):
@@ -100,7 +106,10 @@ class OwnRecurrence(CellFunction):
 
     def __init__(self, cell: Cell, reference: Reference = None) -> None:
         super().__init__(cell, reference)
-        self.Recurrence = _class(self, cell)
+        self.Recurrence = _class(self, self.cell)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _unpickled, (self.cell, self.reference)
 
     def layer(
         self,
@@ -127,9 +136,13 @@ class OwnRecurrence(CellFunction):
         return layer
 
 
-@cache
+def _unpickled(cell: Cell, reference: Reference) -> OwnRecurrence:
+    return _own(OWN.setdefault(cell.key, cell), reference)
+
+
 def _class(function: OwnRecurrence, cell: Cell) -> type[DerivedRecurrence]:
-    if taken := [name for name in cell.weights if hasattr(DerivedRecurrence, name) or name in ("init", "hidden_size")]:
+    words = {*dir(nn.Module()), *dir(DerivedRecurrence), *MODULE_WORDS}
+    if taken := [name for name in cell.weights if name in words]:
         raise KernelSignatureError(
             f"{cell.file}: {cell.name} has a weight {taken[0]}, a name of torch.nn.Module; rename it"
         )
@@ -176,4 +189,5 @@ def recurrence(
     Raises:
         KernelError: if the file declares no such function or does not compile; the message names the file and line.
     """
-    return OwnRecurrence(read_cell(path, source, define), reference)
+    cell = read_cell(path, source, define)
+    return _own(OWN.setdefault(cell.key, cell), reference)

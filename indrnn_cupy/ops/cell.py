@@ -18,6 +18,11 @@ TAKEN = re.findall(  # words of C++, and the options of a call
     "public short signed sizeof static struct switch template this throw typedef union unsigned void volatile real "
     "scalar lengths resets reverse batch_first memory every chunk",
 )
+OWN_NAMES = re.findall(  # that the package gives the compiler
+    r"\w+",
+    "AFTER BY_HAND CHUNKS CLAMPED INPUTS KEPT LANES OUTPUT PREFETCH REAL RESETS SCALAR SLOPES STATES STREAM THREADS "
+    "TILE UNKEPT VARIABLES WEIGHTS",
+)
 MOST_NUMBERS = 32  # of a step: bits of a mask
 
 
@@ -33,6 +38,7 @@ class Cell:
 
     file: str  # where it is, or what it is called
     text: str
+    code: str  # the text with the headers that are not the package's in place, as they were when it was read
     name: str
     parameters: tuple[Parameter, ...]
     has_output: bool  # that is no state
@@ -58,9 +64,8 @@ class Cell:
         # The inputs that backward reads, and the number of states that are kept for it beside the output.
         self.kept = tuple(n for n, name in enumerate(self.inputs) if taken is None or name in taken)
         self.more_states = len(self.states) - 1 + self.has_output
-        headers = re.findall(r'#\s*include\s+"([^"]+)"', self.text)
-        beside = self.file if any(not (source.KERNELS / header).is_file() for header in headers) else ""
-        words = [f"{self.name}-{hashlib.sha256((self.text + beside).encode(errors='replace')).hexdigest()[:16]}"]
+        lines = re.sub(r'^#line \d+ ".*"$', "", self.code, flags=re.M).encode(errors="replace")
+        words = [f"{self.name}-{hashlib.sha256(lines).hexdigest()[:16]}"]
         words += [f"{name}={value}" for name, value in self.options] + ["derived"] * (self.by_hand is None)
         self.key = " ".join(words)  # what the ops call it, in every process
 
@@ -96,7 +101,7 @@ class Function(NamedTuple):
 
 def declared(file: str, text: str, options: Mapping[str, Any]) -> Cell:
     """The cell that a text declares."""
-    plain = re.sub(r"//[^\n]*|/\*.*?\*/", lambda comment: "\n" * comment[0].count("\n"), text, flags=re.S)
+    plain = without_comments(text)
     functions = list(_functions(file, plain))
     cells = [f for f in functions if not f.name.endswith("_gradient")]
     if len(cells) != 1:
@@ -106,12 +111,30 @@ def declared(file: str, text: str, options: Mapping[str, Any]) -> Cell:
         )
     (cell,) = cells
     _check(cell)
-    has_output = bool(re.search(r"\.\s*output\s*\(", plain))
-    by_hand = next((f for f in functions if f.name == f"{cell.name}_gradient"), None)
+    code = source.with_own_headers(file, text)
+    has_output = bool(re.search(r"\.\s*output\s*\(", without_comments(code)))
+    gradients = [f for f in functions if f.name.endswith("_gradient")]
+    if other := [f for f in gradients if f.name != f"{cell.name}_gradient"]:
+        raise KernelSignatureError(f"{other[0].where} is the gradient of no cell, expected {cell.name}_gradient")
+    by_hand = gradients[0] if gradients else None
     if by_hand:
         _check_gradient(by_hand, cell, has_output)
-    chosen = tuple((name, str(value)) for name, value in options.items())
-    return Cell(file, text, cell.name, cell.parameters, has_output, by_hand and by_hand.parameters, chosen)
+    chosen = tuple(_option(name, value) for name, value in options.items())
+    return Cell(file, text, code, cell.name, cell.parameters, has_output, by_hand and by_hand.parameters, chosen)
+
+
+def without_comments(text: str) -> str:
+    """The text with its lines where they were."""
+    return re.sub(r"//[^\n]*|/\*.*?\*/", lambda comment: "\n" * comment[0].count("\n"), text, flags=re.S)
+
+
+def _option(name: str, value: Any) -> tuple[str, str]:
+    """A name that the compiler is given, and its value."""
+    if not re.fullmatch(r"[A-Za-z]\w+", name) or name in OWN_NAMES:
+        raise KernelSignatureError(
+            f"define has the name {name!r}, expected a word of two letters or more that is not the package's own"
+        )
+    return name, str(int(value) if isinstance(value, bool) else value)
 
 
 def _functions(file: str, plain: str) -> Iterator[Function]:

@@ -97,7 +97,8 @@ class TransformedCellFunction(CellFunction):
         ]
         d_x, d_weights, d_initial = split(along, *ctx.counts)
         reverse, *_ = ctx.options
-        found = tangent_op(ctx.key, x, weights, initial, d_x, d_weights, d_initial, lengths, resets, reverse)
+        tensors = x, weights, initial, d_x, d_weights, d_initial, lengths, resets
+        found = backward_once(tangent_op, ctx.key, *tensors, reverse)
         return *found, *([None] * facts(ctx.key)[-1])
 
 

@@ -27,7 +27,7 @@ class CellKernel(SequenceKernel):
     def source(self) -> tuple[str, tuple[source.Parameter, ...]]:
         assert self.cell
         parts = (
-            *(source.read(self.cell.file, self.cell.text), functions(self.cell)),
+            *(source.read(self.cell.file, self.cell.code), functions(self.cell)),
             *(source.read(self.function), '#line 1 "the kernel"', self.text),
         )
         return "\n".join(parts), source.parse_parameters(self.parameters)
@@ -82,8 +82,8 @@ def pointer(kind: str, name: str) -> Argument:
 def kernels(cell: Cell) -> CellKernels:
     """The kernels of a cell."""
     x, w, s = (
-        [prefix + name for name in names]
-        for prefix, names in (("x_", cell.inputs), ("w_", cell.weights), ("s_", cell.states))
+        [f"{prefix}{n}" for n in range(len(names))]  # which are nobody's names
+        for prefix, names in (("x", cell.inputs), ("w", cell.weights), ("s", cell.states))
     )
     kept, first, last = [x[n] for n in cell.kept], [f"{name}_0" for name in s], [f"{name}_n" for name in s]
     weights, before = joined(pointers("const real", w, cell.rows)), joined(pointers("const real", first))
@@ -153,8 +153,9 @@ def kernel(cell: Cell, what: str, arguments: Iterable[Argument]) -> CellKernel:
     counts = {"INPUTS": len(cell.inputs), "WEIGHTS": rows, "STATES": states, "KEPT": len(cell.kept)}
     counts |= {"OUTPUT": int(cell.has_output), "BY_HAND": int(cell.by_hand is not None)}
     counts |= {"AFTER": int(cell.by_hand is not None and any(p.role == "After" for p in cell.by_hand))}
+    counts |= {"UNKEPT": sum(1 << n for n in range(len(cell.inputs)) if n not in cell.kept)}
     counts |= {"SLOPES": 1} if what == "tangent" else {}
-    options = tuple(f"{name}={value}" for name, value in (*counts.items(), *cell.options))
+    options = tuple(f"{name}={value}" for name, value in (*cell.options, *counts.items()))
     return CellKernel(**vars(made) | {"defines": options}, cell=cell, function=f"cell_{what}.cuh", text=text)
 
 

@@ -69,6 +69,11 @@ def read(name: str, text: str | None = None) -> str:
     return _inline(find(name) if text is None else Path(name), {}, set(), text)
 
 
+def with_own_headers(name: str, text: str) -> str:
+    """The text of a file with those of its headers in place that are not the package's, nor of the overlay."""
+    return _inline(Path(name), {}, set(), text, own=True)
+
+
 def _content(path: Path) -> tuple[Identity, str]:
     try:
         info = path.stat()
@@ -82,7 +87,9 @@ def _content(path: Path) -> tuple[Identity, str]:
         ) from None
 
 
-def _inline(path: Path, parents: dict[Identity, Path], once: set[Identity], text: str | None = None) -> str:
+def _inline(
+    path: Path, parents: dict[Identity, Path], once: set[Identity], text: str | None = None, own: bool = False
+) -> str:
     """`parents` are the files that include this one, `once` those that are included no second time."""
     identity, content = _content(path) if text is None else ((0, 0), text)
     if identity in once:
@@ -99,11 +106,13 @@ def _inline(path: Path, parents: dict[Identity, Path], once: set[Identity], text
     for number, line in enumerate(content.split("\n"), 1):
         include = None if in_comment or "#" not in line else re.match(r'\s*#\s*include\s+"([^"]+)"', line)
         header = _find(include[1], path.parent if path.is_absolute() else KERNELS) if include else None
+        if own and header and header.parent in (KERNELS, _overlay):
+            header = None
         if line.strip() == "#pragma once":
             once.add(identity)
             inlined.append("")
         elif header:
-            inlined.append(_inline(header, parents | {identity: path}, once))
+            inlined.append(_inline(header, parents | {identity: path}, once, own=own))
             inlined.append(f"#line {number + 1} {quoted}")
         else:
             inlined.append(line)  # a header that is not there is left for the compiler to name
