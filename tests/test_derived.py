@@ -11,10 +11,13 @@ from torch.nn.functional import softplus
 
 import indrnn_cupy
 from indrnn_cupy.check.interpreter import interpreted
+from indrnn_cupy.check.own import by_hand_from_derived
 from indrnn_cupy.check.programs import Program, compile_program
+from indrnn_cupy.check.recurrences import FIRST
 from indrnn_cupy.functional.checks import flat
 from indrnn_cupy.ops import gpu
 from indrnn_cupy.ops.cell_kernels import kernels
+from indrnn_cupy.ops.cells import cell_of
 
 HEAD = '#include "cell.cuh"\n'
 SOURCES = {
@@ -261,3 +264,8 @@ def test_what_does_not_fit_a_cell_is_said():
         own(x, u, u, h0=u)
     with pytest.raises(TypeError, match=r"the path of a \.cu file, or source="):
         indrnn_cupy.recurrence()
+
+
+@pytest.mark.parametrize("recurrence", [r for r in FIRST if r.by_hand], ids=str)
+def test_gradients_by_hand_are_the_derived_ones(recurrence):
+    assert by_hand_from_derived(cell_of(recurrence.key)) < 1e-12
