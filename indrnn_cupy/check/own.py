@@ -11,9 +11,10 @@ import torch
 from torch import Tensor
 
 from ..functional.derived import CellFunction
-from ..ops.cell import Cell, read_cell, without_comments
+from ..ops.cell import Cell, read_cell
 from ..ops.cell_function import run
 from ..ops.cells import OWN
+from ..ops.declaration import without_comments
 from .recurrences import Recurrence, flat, with_gradients
 
 

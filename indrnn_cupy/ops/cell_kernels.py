@@ -6,8 +6,9 @@ from functools import cache
 from typing import NamedTuple
 
 from ..runtime import source
-from .cell import Cell, Parameter
+from .cell import Cell
 from .chunks import Summary
+from .declaration import Parameter
 from .sequence import STEPS, SequenceKernel, sequence_kernel
 
 NUMBERS = 10240  # that a thread keeps for its lanes, in the first cache of a CPU's core
