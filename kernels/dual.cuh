@@ -7,8 +7,12 @@
 #pragma once
 #include "activation.cuh"
 
-template <unsigned MASK> struct Dual {
-    real value, slope[SLOPES];
+template <unsigned MASK> struct Slopes {
+    real slope[SLOPES];
+};
+template <> struct Slopes<0> {};  // nothing that a compiler has to copy
+template <unsigned MASK> struct Dual : Slopes<MASK> {
+    real value;
     Dual() = default;
     INLINE explicit Dual(real value) : value(value) {}
 };

@@ -85,8 +85,10 @@ struct Logarithm {
 
 // `inside` for least < x < infinity; -infinity at `least`, NaN below.
 INLINE real from(real least, real x, real inside) {
-    const real beyond = x < least ? (x - x) / (x - x) : x;  // infinity and NaN stay
-    return x > least && finite(x) ? inside : x == least ? -Constants<real>::LARGEST * (x + 3) : beyond;
+    const real none = bit_cast<real>(~Constants<real>::bits(0)), lowest = -Constants<real>::LARGEST * (x + 3);
+    const real beyond = x < least ? none : x;  // infinity and NaN stay
+    const real outside = x == least ? lowest : beyond;
+    return (x > least) & (x <= Constants<real>::LARGEST) ? inside : outside;  // without branches: SIMD
 }
 
 namespace same {

@@ -100,3 +100,11 @@ def test_second_derivatives_are_refused(transform):
     x, u = torch.randn(T, B, H), torch.rand(H)
     with pytest.raises(RuntimeError, match="cannot be differentiated again"):
         transform(lambda x: F.indrnn(x, u)[0].square().sum())(x)
+
+
+def test_compiled_gradients_of_torch_func_are_refused():
+    """They would be zeros: torch.compile does not see what the gradient of an op is inside torch.func."""
+    torch._dynamo.reset()
+    x, u = torch.randn(T, B, H), torch.rand(H)
+    with pytest.raises(torch._dynamo.exc.TorchDynamoException):
+        torch.compile(grad(lambda u: F.indrnn(x, u)[0].sum()), fullgraph=True, backend="eager")(u)

@@ -5,6 +5,8 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch._C._functorch import TransformType
+from torch._functorch.pyfunctorch import retrieve_all_functorch_interpreters
 from torch._ops import OpOverload
 from torch.utils._pytree import tree_flatten, tree_unflatten
 
@@ -31,9 +33,21 @@ def needs_gradient(*tensors: Tensor | None) -> bool:
     return transformed()
 
 
+@torch.compiler.assume_constant_result
+def differentiated_by_func() -> bool:
+    """Whether torch.func differentiates, of which torch.compile loses what an op's gradient is."""
+    keys = [interpreter.key() for interpreter in retrieve_all_functorch_interpreters()]
+    return TransformType.Grad in keys or TransformType.Jvp in keys
+
+
 def transformed() -> bool:
     """Whether torch.func or forward mode looks on."""
     if torch.compiler.is_compiling():
+        if differentiated_by_func():
+            raise RuntimeError(
+                "torch.compile does not see the gradient of a recurrence inside torch.func; call torch.func outside of "
+                "what is compiled, or compile a function that ends in .backward()"
+            )
         return False
     return torch.autograd.forward_ad._current_level >= 0 or torch._C._are_functorch_transforms_active()
 
