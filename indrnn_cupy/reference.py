@@ -171,7 +171,7 @@ def egru(
     initial = event0, cell0, trace0, None
     sequences, states = run_cell(cell, x, initial, lengths, resets, reverse, batch_first, width=H)
     y, cells, traces, events = sequences
-    return y, (cells, events, traces), states[:3]
+    return y, (cells, events, traces), tuple(s.to(x.dtype) for s in states[:3])
 
 
 class Event(torch.autograd.Function):
@@ -234,4 +234,6 @@ def run_cell(
             outputs[t] = tuple(torch.where(valid, n, 0) for n in new)
     sequences = map(torch.stack, zip(*outputs, strict=True)) if outputs else (x.new_zeros(0, *shape) for _ in states)
     axes = (0, 1) if batch_first else (0, 0)
-    return tuple(s.to(dtype).transpose(*axes) for s in sequences), tuple(s.to(dtype) for s in states)
+    types = (dtype if s is None else torch.promote_types(dtype, s.dtype) for s in initial)  # a state may be wider
+    last = tuple(s.to(t) for s, t in zip(states, types, strict=True))
+    return tuple(s.to(dtype).transpose(*axes) for s in sequences), last

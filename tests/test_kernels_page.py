@@ -47,7 +47,9 @@ def test_the_functions_that_are_named_are_there():
         for name in re.findall(r"[a-z_0-9]+(?=[ (`])", row):
             if name in ("a", "b", "c", "x", "condition"):
                 continue
-            arguments = {"fma": "x, x, h", "fmin": "x, h", "fmax": "x, h", "where": "x > h, x, h"}.get(name, "x")
+            arguments = {"fma": "x, x, h", "fmin": "x, h", "fmax": "x, h", "where": "x > h, x, h", "pow": "x, h"}.get(
+                name, "x"
+            )
             text = (
                 f'#include "cell.cuh"\nINLINE auto f(Input auto x, State auto h) {{ return {name}({arguments}) + h; }}'
             )

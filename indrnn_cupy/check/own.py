@@ -75,7 +75,7 @@ def by_hand_from_derived(cell: Cell) -> float:
     """How far gradients by hand are from the derived ones, of the largest of each, in double precision."""
     derived = cell.derived()
     OWN[cell.key], OWN[derived.key], worst = cell, derived, 0.0
-    for steps in ({}, {"lengths": torch.tensor([7, 0, 4]), "resets": torch.rand(7, 3) < 0.3, "reverse": True}):
+    for steps in [{"lengths": torch.tensor([7, 0, 4]), "resets": torch.rand(7, 3) < 0.3, "reverse": True}]:
         x = [torch.randn(7, 3, 9, dtype=torch.float64) for _ in cell.inputs]
         weights, states = _weights(cell, 9, torch.float64), _states(cell, 3, 9, torch.float64)
         n, m = len(x), len(x) + len(weights)
