@@ -16,9 +16,8 @@ INLINE real added(real sum, real a) { return sum + a; }
 INLINE real added(real sum, const Product& p) { return fma(p.a, p.b, sum); }
 INLINE real value_of(real a) { return a; }
 INLINE real value_of(const Product& p) { return p.a * p.b; }
-template <int K, class T> INLINE int place(real* found, const T& grad) {
+template <int K, class T> INLINE void place(real* found, const T& grad) {
     found[K] = is_weight<K> ? added(found[K], grad) : value_of(grad);
-    return 1;
 }
 template <int K, class T, int N> INLINE void place(real* found, const Row<T, N>& grads) {
     UNROLL (int i = 0; i < N; ++i) found[K + i] = added(found[K + i], grads[i]);

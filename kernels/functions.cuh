@@ -43,8 +43,6 @@ template <int n> INLINE real atanh_rest(real square, real sum) {
     else return square * sum;
 }
 
-INLINE bool finite(real x) { return fabs(x) <= Constants<real>::LARGEST; }
-
 // e^x = 2^k * (1 + less_one), with e^r - 1 for the rest r, |r| <= ln(2)/2; for x from ZERO to INFINITE.
 struct Exponential {
     typedef Constants<real> C;

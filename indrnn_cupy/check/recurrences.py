@@ -49,7 +49,7 @@ class Recurrence:
 
     @property
     def by_hand(self) -> bool:
-        """Whether there is a gradient by hand beside the derived one."""
+        """Whether its file has a gradient written by hand."""
         return self.key is not None and cell_of(self.key).by_hand is not None
 
     def function(self, *inputs: Tensor, **options: Any) -> tuple[Tensor, ...]:

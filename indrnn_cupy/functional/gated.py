@@ -1,6 +1,8 @@
 """minGRU, minLSTM and the linear recurrence as functions."""
 
+from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 from torch import Tensor
 
@@ -47,18 +49,8 @@ def mingru(
 
     Reference: Feng et al., "Were RNNs All We Needed?", 2024, arXiv 2410.01201.
     """
-    check_activation(activation)
-    check_chunk(chunk)
-    return run(
-        f"mingru ACTIVATION={activation.capitalize()}",
-        partial(reference.mingru, x, h0, activation=activation),
-        *(2, {"x": x}, {}, {"h0": h0}),
-        lengths=lengths,
-        resets=resets,
-        reverse=reverse,
-        batch_first=batch_first,
-        chunk=chunk,
-    )
+    steps = {"lengths": lengths, "resets": resets, "reverse": reverse, "batch_first": batch_first, "chunk": chunk}
+    return _with_gates("mingru", reference.mingru, 2, x, h0, activation, steps)
 
 
 @takes_arrays
@@ -87,18 +79,8 @@ def minlstm(
 
     Returns, raises and reference: as of :func:`mingru`.
     """
-    check_activation(activation)
-    check_chunk(chunk)
-    return run(
-        f"minlstm ACTIVATION={activation.capitalize()}",
-        partial(reference.minlstm, x, h0, activation=activation),
-        *(3, {"x": x}, {}, {"h0": h0}),
-        lengths=lengths,
-        resets=resets,
-        reverse=reverse,
-        batch_first=batch_first,
-        chunk=chunk,
-    )
+    steps = {"lengths": lengths, "resets": resets, "reverse": reverse, "batch_first": batch_first, "chunk": chunk}
+    return _with_gates("minlstm", reference.minlstm, 3, x, h0, activation, steps)
 
 
 @takes_arrays
@@ -132,3 +114,18 @@ def linear_recurrence(
         batch_first=batch_first,
         chunk=chunk,
     )
+
+
+def _with_gates(
+    name: str,
+    plain: Callable[..., Any],
+    inputs: int,
+    x: Tensor,
+    h0: Tensor | None,
+    activation: str,
+    steps: dict[str, Any],
+) -> tuple[Tensor, Tensor]:
+    check_activation(activation)
+    check_chunk(steps["chunk"])
+    key = f"{name} ACTIVATION={activation.capitalize()}"
+    return run(key, partial(plain, x, h0, activation=activation), inputs, {"x": x}, {}, {"h0": h0}, **steps)

@@ -109,7 +109,7 @@ class OwnRecurrence(CellFunction):
         self.Recurrence = _class(self, self.cell)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _unpickled, (self.cell, self.reference)
+        return _of, (self.cell, self.reference)
 
     def layer(
         self,
@@ -136,7 +136,8 @@ class OwnRecurrence(CellFunction):
         return layer
 
 
-def _unpickled(cell: Cell, reference: Reference) -> OwnRecurrence:
+def _of(cell: Cell, reference: Reference) -> OwnRecurrence:
+    """The one recurrence of a text, however often it is made, copied or unpickled."""
     return _own(OWN.setdefault(cell.key, cell), reference)
 
 
@@ -189,5 +190,4 @@ def recurrence(
     Raises:
         KernelError: if the file declares no such function or does not compile; the message names the file and line.
     """
-    cell = read_cell(path, source, define)
-    return _own(OWN.setdefault(cell.key, cell), reference)
+    return _of(read_cell(path, source, define), reference)

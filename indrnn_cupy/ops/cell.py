@@ -43,7 +43,7 @@ class Cell:
         self.rows_of_all = tuple(map(int, each))
         self.rows = self.rows_of_all[len(self.inputs) : len(each) - len(self.states)]
         taken = None if self.by_hand is None else {p.name for p in self.by_hand}
-        # The inputs that backward reads, and the number of states that are kept for it beside the output.
+        # The inputs that are saved for backward, and the number of states that are, the output not counted.
         self.kept = tuple(n for n, name in enumerate(self.inputs) if taken is None or name in taken)
         self.more_states = len(self.states) - 1 + self.has_output
         lines = re.sub(r'^#line \d+ ".*"$', "", self.code, flags=re.M).encode(errors="replace")

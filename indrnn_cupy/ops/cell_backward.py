@@ -45,10 +45,8 @@ def backward(
     after: Optional = [None if g is None else like(g, real) for g in grad_last]
     sums: Tensor | None = None
     if grad_y.numel() == 0:
-        sums, after = (
-            grad_y.new_zeros(rows, B, H, dtype=real),
-            [grad_y.new_zeros(B, H) if g is None else g.clone() for g in after],
-        )
+        sums = grad_y.new_zeros(rows, B, H, dtype=real)
+        after = [grad_y.new_zeros(B, H) if g is None else g.clone() for g in after]
         return [*grad_x, *_of_weights(sums, weights, cell.rows, groups), *_of_states(grad_y, after, initial)]
     first = [grad_y.new_zeros(B, H) if s is None else like(s, grad_y.dtype) for s in initial]
     w, kept, written = [like(w, real) for w in weights], kept_inputs(cell, x, parts), one_by_one(cell, grad_x)

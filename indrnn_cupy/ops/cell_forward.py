@@ -22,7 +22,7 @@ def forward(
     chunk: int | None,
     every: int,
 ) -> list[Tensor]:
-    """The output; the states beside it that are kept, of one step in `every`, of none for 0; the last states."""
+    """The output, the other states saved for backward (every `every`-th step; none if 0), and the last states."""
     cell = cell_of(key)
     inputs = one_by_one(cell, [dense(part) for part in x])
     first = inputs[0]

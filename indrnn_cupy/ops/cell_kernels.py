@@ -39,7 +39,7 @@ class CellKernels(NamedTuple):
 
     forward: CellKernel
     backward: CellKernel
-    states: CellKernel  # where any is kept beside the output
+    states: CellKernel  # recomputes states; for cells that save more than the output
     tangent: CellKernel
     forward_chunks: Summary | None
     backward_chunks: Summary | None
