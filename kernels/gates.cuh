@@ -4,8 +4,8 @@
 #include "cell.cuh"
 
 template <unsigned A> struct Shares {
-    real keep, take;
-    bool kept;           // keep is the larger
+    real keep, take, smaller;
+    bool kept;           // take is the smaller
     Dual<A> twice_take;  // for its derivatives
 };
 
@@ -14,7 +14,7 @@ template <unsigned A> INLINE Shares<A> shares(const Dual<A>& gate) {
     const bool kept = !(gate.value >= 0);
     const real power = decay(-fabs(gate.value)), larger = 1 / (1 + power), smaller = power * larger;
     const real take = kept ? smaller : larger;
-    return {kept ? larger : smaller, take, kept, chain(2 * take, gate, 2 * (larger * smaller))};
+    return {kept ? larger : smaller, take, smaller, kept, chain(2 * take, gate, 2 * (larger * smaller))};
 }
 
 // f / (f + i) is kept and i / (f + i) taken, f and i the sigmoids of the gates. Both shares are sums of powers of e at
@@ -27,7 +27,8 @@ template <unsigned A, unsigned B> INLINE Shares<A | B> shares(const Dual<A>& for
     const real one = decay(m), e_input = decay(m - i), e_forget = decay(m - f);
     const real a = one + e_input, b = one + e_forget, both = 1 / (a + b), keep = a * both, take = b * both;
     const real by_forget = -2 * (keep * (e_forget * both)), by_input = 2 * (take * (e_input * both));
-    return {keep, take, keep >= take, chain(2 * take, forget, by_forget, input, by_input)};
+    const bool kept = keep >= take;
+    return {keep, take, kept ? take : keep, kept, chain(2 * take, forget, by_forget, input, by_input)};
 }
 
 // Half of c - h, which cannot overflow.
@@ -35,8 +36,8 @@ INLINE real half_apart(real c, real h) { return fma(real(0.5), c, real(-0.5) * h
 
 // keep * h + take * c: from the nearer of the two, so that the smaller share keeps its accuracy.
 template <unsigned A> INLINE real mixed(const Shares<A>& s, real h, real c) {
-    const real twice = s.kept ? 2 * s.take : -2 * s.keep, y = fma(twice, half_apart(c, h), s.kept ? h : c);
-    return y == y ? y : fma(s.kept ? s.take : s.keep, real(0), h + c);  // of infinities; NaN comes through
+    const real twice = real(s.kept ? 2 : -2) * s.smaller, y = fma(twice, half_apart(c, h), s.kept ? h : c);
+    return y == y ? y : fma(s.smaller, real(0), h + c);  // of infinities; NaN comes through
 }
 template <unsigned A, unsigned H, unsigned C>
 INLINE Dual<A | H | C> mix(const Shares<A>& s, const Dual<H>& h, const Dual<C>& c) {

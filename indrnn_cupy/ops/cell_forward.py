@@ -25,13 +25,12 @@ def forward(
     """The output, the other states saved for backward (every `every`-th step; none if 0), and the last states."""
     cell = cell_of(key)
     inputs = one_by_one(cell, [dense(part) for part in x])
-    first = inputs[0]
-    size, real = first.shape[1:], TYPES[first.dtype][2]
+    first, y = inputs[0], empty_like(inputs[0])
+    (_, B, H), real = first.shape, TYPES[first.dtype][2]
     before = [None if s is None else like(s, real) for s in initial]
-    last = [first.new_empty(size, dtype=real) for _ in before]
-    y = empty_like(first)
+    last = [first.new_empty((B, H), dtype=real) for _ in initial]
     states = [
-        empty_like(first) if every else first.new_empty(1, *size).expand(first.shape)  # all steps in one place
+        empty_like(first) if every else first.new_empty(1, B, H).expand(first.shape)  # all steps in one place
         for _ in range(cell.more_states)
     ]
     if first.numel() == 0:
@@ -39,10 +38,10 @@ def forward(
             end.zero_() if begin is None else end.copy_(begin)
     else:
         forward, *_, forward_chunks, _ = kernels(cell)
-        tensors = (*inputs, *(like(w, real) for w in weights), *before, y, *states, *last)
+        tensors = (*inputs, *[like(w, real) for w in weights], *before, y, *states, *last)
         launch(forward, forward.defines, Steps(lengths, resets, reverse, chunk), tensors, forward_chunks)
     kept = [kept_states(s, every, reverse) for s in states]
-    return [y, *kept, *(like(end, last_type(first, s)) for end, s in zip(last, initial, strict=True))]
+    return [y, *kept, *[like(end, last_type(first, s)) for end, s in zip(last, initial, strict=True)]]
 
 
 def last_type(x: Tensor, initial: Tensor | None) -> torch.dtype:

@@ -22,11 +22,7 @@ def split(tensors: Sequence[Any], *sizes: int) -> list[Any]:
     return [*groups, tensors[start:]] if start < len(tensors) else groups
 
 
-def compute(*arguments):
-    return compute_by(forward_op, *arguments)
-
-
-def compute_by(op, key, counts, options, lengths, resets, *tensors):
+def compute(op, key, counts, options, lengths, resets, *tensors):
     """The output, the last states, and the states that are kept."""
     x, weights, initial = split(tensors, *counts)
     y, *found = op(key, x, weights, initial, lengths, resets, *options)
@@ -36,7 +32,7 @@ def compute_by(op, key, counts, options, lengths, resets, *tensors):
 
 def save(ctx, arguments, found):
     """Notes what backward reads."""
-    key, counts, options, lengths, resets, *tensors = arguments
+    _, key, counts, options, lengths, resets, *tensors = arguments
     x, weights, initial = split(tensors, *counts)
     places, inputs, has_output, _ = facts(key)
     saved = [x[n] for n in places] if len(x) == inputs else x[: len(places)]
@@ -54,7 +50,7 @@ class CellFunction(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx, *arguments):
-        found = compute_by(forward if seen_by_none_else(arguments[5]) else forward_op, *arguments)
+        found = compute(*arguments)
         save(ctx, arguments, found)
         return found
 
@@ -71,7 +67,7 @@ class CellFunction(torch.autograd.Function):
         )
         after = n_x + len(weights)
         of_states = (None if s is None else g for s, g in zip(initial, found[after:], strict=True))
-        return None, None, None, None, None, *found[:after], *of_states
+        return None, None, None, None, None, None, *found[:after], *of_states
 
 
 class TransformedCellFunction(CellFunction):
@@ -83,9 +79,8 @@ class TransformedCellFunction(CellFunction):
     @staticmethod
     def setup_context(ctx, inputs, output):
         save(ctx, inputs, output)
-        *_, lengths, resets = inputs[:5]
-        ctx.save_for_forward(*inputs[5:], lengths, resets)
-        ctx.counts = inputs[1]
+        _, _, ctx.counts, _, lengths, resets, *tensors = inputs
+        ctx.save_for_forward(*tensors, lengths, resets)
 
     @staticmethod
     def jvp(ctx, *directions):
@@ -93,7 +88,7 @@ class TransformedCellFunction(CellFunction):
         x, weights, initial = split(tensors, *ctx.counts)
         along = [
             d if d is not None or t is None else torch.zeros_like(t)
-            for d, t in zip(directions[5:], tensors, strict=True)
+            for d, t in zip(directions[6:], tensors, strict=True)
         ]
         d_x, d_weights, d_initial = split(along, *ctx.counts)
         reverse, *_ = ctx.options
@@ -107,11 +102,11 @@ def run(key, x, weights, initial, lengths, resets, reverse, chunk=None, every=1)
 
     Of the states, backward needs one step in `every`.
     """
-    if needs_gradient(*x, *weights, *initial):
-        options = reverse, chunk, every
-        function = TransformedCellFunction if transformed() else CellFunction
-        found = function.apply(key, (len(x), len(weights)), options, lengths, resets, *x, *weights, *initial)
-        return found[: 1 + len(initial)]
     op = forward if seen_by_none_else(x[0]) else forward_op
-    found = op(key, x, weights, initial, lengths, resets, reverse, chunk, 0)
-    return found[0], *found[-len(initial) :]
+    function = TransformedCellFunction if op is forward_op and transformed() else CellFunction
+    if function is CellFunction and not needs_gradient(*x, *weights, *initial):
+        found = op(key, x, weights, initial, lengths, resets, reverse, chunk, 0)
+        return found[0], *found[-len(initial) :]
+    options = reverse, chunk, every
+    found = function.apply(op, key, (len(x), len(weights)), options, lengths, resets, *x, *weights, *initial)
+    return found[: 1 + len(initial)]

@@ -3,7 +3,7 @@
 import torch
 
 from .egru_forms import backward, forward
-from .recurrence import backward_once, dense, needs_gradient, register, widened
+from .recurrence import backward_once, dense, needs_gradient, register, transformed, widened
 
 _STATES = "Tensor? event0, Tensor? cell0, Tensor? trace0, "
 _STEPS = "Tensor? lengths, Tensor? resets, bool reverse, str reset_mode, float zoneout, Tensor? seeds, str? form"
@@ -69,6 +69,6 @@ def egru(x, recurrent, recurrent_bias, threshold, event0, cell0, trace0, *rest):
     """
     *options, dampening, support = rest
     tensors = x, recurrent, recurrent_bias, threshold, event0, cell0, trace0
-    if needs_gradient(*tensors):
+    if needs_gradient(*tensors) or transformed():
         return EGRUFunction.apply(*tensors, dampening, support, *options)
     return forward_op(*tensors, *options, False)[:7]
