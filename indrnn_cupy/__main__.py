@@ -22,9 +22,17 @@ def main() -> int:
         default="",
         help="check the recurrences whose names begin so: indrnn, indrnn-tanh, ...",
     )
+    parser.add_argument(
+        "--define",
+        nargs="+",
+        metavar="NAME=VALUE",
+        default=[],
+        help="what names in the .cu files stand for: ACTIVATION=Tanh",
+    )
     arguments = parser.parse_args()
     chosen = arguments.check
     from .check import ARCHITECTURES, machine, report
+    from .check.own import own
     from .runtime import KernelError
 
     try:
@@ -34,7 +42,9 @@ def main() -> int:
         files = [Path(name) for name in chosen if name.endswith(".cu")]
         architectures = [name for name in chosen if not name.endswith(".cu")]
         insist = bool(architectures)
-        return 0 if report.check(architectures or ARCHITECTURES, insist, arguments.only, files) else 1
+        options = {name: value for name, _, value in (word.partition("=") for word in arguments.define)}
+        recurrences = [own(path, options) for path in files]
+        return 0 if report.check(architectures or ARCHITECTURES, insist, arguments.only, recurrences) else 1
     except KeyboardInterrupt:
         return 130
     except KernelError as error:

@@ -81,7 +81,8 @@ template <class A, class B, class C> INLINE auto fma(const A& a, const B& b, con
 
 // a where the condition holds, else b.
 template <class A, class B> INLINE auto where(bool condition, const A& a, const B& b) {
-    return chain(condition ? dual(a).value : dual(b).value, dual(a), real(condition), dual(b), real(!condition));
+    const real by_a = condition ? real(1) : real(0), by_b = condition ? real(0) : real(1);
+    return chain(condition ? dual(a).value : dual(b).value, dual(a), by_a, dual(b), by_b);
 }
 template <unsigned A> INLINE Dual<A> fabs(const Dual<A>& x) {
     return chain(fabs(x.value), x, x.value > 0 ? real(1) : x.value < 0 ? real(-1) : real(0));
@@ -145,7 +146,7 @@ FUNCTION(hardtanh, Hardtanh::value(x), Hardtanh::gradient(1, y))
 FUNCTION(identity, x, real(1))
 FUNCTION(g, G::value(x), G::gradient(1, y))
 // Steps, 1 above 0 and else 0, for spikes: their slopes stand for a derivative that is 0 nearly everywhere.
-FUNCTION(spike, x > 0 ? real(1) : real(0), fmax(real(0), 1 - fabs(x)))
+FUNCTION(spike, x > 0 ? real(1) : real(0), fabs(x) < 1 ? 1 - fabs(x) : real(0))
 FUNCTION(spike_arctan, x > 0 ? real(1) : real(0), 1 / (1 + real(9.86960440108935862) * x * x))
 FUNCTION(spike_sigmoid, x > 0 ? real(1) : real(0), Sigmoid::gradient(1, Sigmoid::value(x)))
 #ifdef ACTIVATION

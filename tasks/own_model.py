@@ -32,7 +32,8 @@ def own_model(path: str, text: str) -> type[nn.Module]:
     """The recurrence of a text, which is compiled."""
     try:
         own = recurrence(source=text)
-        module = own.Recurrence(1)
+        with torch.random.fork_rng(devices=[]):
+            module = own.Recurrence(1)
         module(torch.zeros(1, 1, module.gates))[0].sum().backward()
         return own.Recurrence
     except KernelError as error:

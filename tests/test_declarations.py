@@ -7,20 +7,20 @@ import indrnn_cupy
 from indrnn_cupy.runtime.errors import KernelCompileError, KernelSignatureError
 
 HEAD = '#include "cell.cuh"\n'
-F = "INLINE auto f(Input auto x, State auto h) { return h; }\n"
+F = HEAD + "INLINE auto f(Input auto x, State auto h) { return h; }\n"
 
 
 def parameters(text):
     """A cell with these parameters."""
-    return f"INLINE auto f({text}) {{ return h; }}"
+    return f"{HEAD}INLINE auto f({text}) {{ return h; }}"
 
 
 @pytest.mark.parametrize(
     ("source", "message"),
     [
         ("", "has none, expected one function"),
-        (parameters("Input auto h"), ":1: f has no State"),
-        ("\n" + parameters("Inptu auto x, State auto h"), ":2: f has the parameter `Inptu"),
+        (parameters("Input auto h"), ":2: f has no State"),
+        ("\n" + parameters("Inptu auto x, State auto h"), ":3: f has the parameter `Inptu"),
         (parameters("State auto h, Input auto x"), "f has Input x late"),
         (parameters("Input auto x, State auto x"), "f has two parameters x"),
         (parameters("Input x, State auto h"), "f has the parameter `Input x`"),
@@ -32,8 +32,14 @@ def parameters(text):
         (parameters("Input auto x, Weights<N> auto u, State auto h"), "a weight of N rows"),
         (parameters("Input auto x, Weights<40> auto u, State auto h"), "42 numbers, expected at most 32"),
         (parameters("Input auto x, After auto h_t, State auto h"), "After h_t, which only f_gradient may have"),
+        (
+            parameters("Input auto x, Weights<3> auto u, State auto h").replace("h;", "h * u[3];"),
+            r"u\[3\], expected 0 to 2",
+        ),
         (F + F.replace("f(", "g("), "has f, g, expected one function"),
-        (F + "INLINE auto f_gradient(Gradient auto g) { return 0; }", ":2: f_gradient has Gradient g, expected of"),
+        (F.removeprefix(HEAD), 'lacks the line `#include "cell.cuh"`'),
+        (F[:-3], "has 1 opening and 0 closing braces"),
+        (F + "INLINE auto f_gradient(Gradient auto g) { return 0; }", ":3: f_gradient has Gradient g, expected of"),
     ],
 )
 def test_declarations(source, message):
@@ -49,9 +55,13 @@ def test_declarations(source, message):
         ("", "return x + hh;", "line 3: .hh. was not declared"),
         ("", "return erf(x);", "line 3: .*erf.*; a cell's numbers have the functions of cell.cuh"),
         ("", "return tanhf(x);", "line 3: .*convert.*not C's own"),
+        ("", "return std::tanh(x);", "line 3: .*not C's own"),
+        ("", "return activation(x);", "line 3: .*; name one by define="),
+        ("", "tanh(x);", "the function of the cell returns nothing"),
         ("", "return __builtin_floorf(x) + h;", "line 3: "),
-        ("", "return x > 0 ? x : h;", "line 3: .*have different types"),
+        ("", "return x > 0 ? x : h;", "line 3: .*have different types.*; choose by where"),
         ("", "if (x) return h; else return h;", "line 3: "),
+        ("", "if (x > 0) return x; else return h;", "line 3: .*; choose by where"),
         ("", "return pow<2.5f>(x) + h;", "line 3: "),
         ("", "return fma(x, h);", "line 3: .*fma"),
         ("", "return x.output(h);", "line 3: .*has no member named .output."),

@@ -1,6 +1,7 @@
 """A recurrence of a user's own, for the checks."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from inspect import signature
@@ -31,9 +32,9 @@ class OwnRecurrence(Recurrence):
         return flat(self.call(*tensors, **dict(zip(names, states, strict=True)), **options))
 
 
-def own(path: Path) -> OwnRecurrence:
-    """The recurrence of a file; raises KernelError if there is none."""
-    cell = read_cell(path)
+def own(path: Path, options: Mapping[str, Any]) -> OwnRecurrence:
+    """The recurrence of a file, with names in it for what `options` says; raises KernelError if there is none."""
+    cell = read_cell(path, options=options)
     call = CellFunction(cell)
 
     def make_inputs(T: int, B: int, H: int, dtype: torch.dtype) -> tuple[Tensor, ...]:

@@ -10,7 +10,6 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
@@ -20,7 +19,7 @@ from torch.autograd.gradcheck import GradcheckError
 from ..ops import cpu
 from ..ops.cells import cell_of
 from ..runtime import KernelError, host, missing, source
-from .own import OwnRecurrence, by_hand_from_derived, declaration, own, stands_for_another
+from .own import OwnRecurrence, by_hand_from_derived, declaration, stands_for_another
 from .recurrences import RECURRENCES, Recurrence, with_gradients
 
 STEPS, FEWER_STEPS, BATCH, HIDDEN = 256, 32, 2, 32  # of the run in which a kernel's bytes are counted, and of others
@@ -57,18 +56,15 @@ class Findings:
 
 
 @torch.random.fork_rng(devices=[])
-def check(architectures: Sequence[str], insist: bool, only: str = "", files: Sequence[Path] = ()) -> bool:
+def check(architectures: Sequence[str], insist: bool, only: str = "", own: Sequence[OwnRecurrence] = ()) -> bool:
     """Prints the table, for float32 and the worst of a recurrence's cells; says whether nothing is wrong.
 
     Without CuPy and its NVRTC the GPU build cannot be checked, which counts as wrong if one insists. `only`: what the
-    names of the recurrences begin with that are checked. `files`: recurrences of one's own, in place of the package's.
+    names of the recurrences begin with that are checked. `own`: a user's own recurrences, in place of the package's.
     """
-    recurrences: list[Recurrence] = [recurrence for recurrence in RECURRENCES if str(recurrence).startswith(only)]
-    if files:
-        recurrences = [own(path) for path in files]
-        for recurrence in recurrences:
-            assert isinstance(recurrence, OwnRecurrence)
-            print(f"\n{declaration(recurrence)}")
+    recurrences: Sequence[Recurrence] = own or [r for r in RECURRENCES if str(r).startswith(only)]
+    for recurrence in own:
+        print(f"\n{declaration(recurrence)}")
     if not recurrences:
         print(f"\nno recurrence begins with {only!r}; there are {', '.join(map(str, RECURRENCES))}")
         return False

@@ -39,6 +39,12 @@ class Cell:
             )
         if (total := sum(map(int, each))) > MOST_NUMBERS:
             raise KernelSignatureError(f"{self.file}: {self.name} has {total} numbers, expected at most {MOST_NUMBERS}")
+        for parameter, rows in zip(self.parameters, each, strict=True):
+            for row in re.findall(rf"\b{parameter.name}\s*\[\s*(\d+)\s*\]", self.text):
+                if int(row) >= int(rows):
+                    raise KernelSignatureError(
+                        f"{self.file} has {parameter.name}[{row}], expected 0 to {int(rows) - 1}"
+                    )
         # How many numbers each parameter stands for, and each weight.
         self.rows_of_all = tuple(map(int, each))
         self.rows = self.rows_of_all[len(self.inputs) : len(each) - len(self.states)]
@@ -66,9 +72,11 @@ def read_cell(path: Any = None, text: str | None = None, options: Mapping[str, A
         raise TypeError("expected the path of a .cu file, or source=, the text of one")
     if text is not None:
         return declared("the source of a recurrence", text, options or {})
-    file = Path(path).absolute() if Path(path).is_file() else source.find(str(path))
+    file = Path(path).absolute()
     try:
         return declared(str(file), file.read_text(encoding="utf-8-sig"), options or {})
+    except FileNotFoundError:
+        raise KernelSourceError(f"there is no file {shown(file)}") from None
     except (OSError, UnicodeDecodeError) as error:
         raise KernelSourceError(f"cannot read the kernel file {shown(file)}: {error}") from None
 
@@ -85,7 +93,11 @@ def declared(file: str, text: str, options: Mapping[str, Any]) -> Cell:
         )
     (cell,) = cells
     check(cell)
+    if plain.count("{") != plain.count("}"):
+        raise KernelSignatureError(f"{file} has {plain.count('{')} opening and {plain.count('}')} closing braces")
     code = source.with_own_headers(file, text)
+    if not re.search(r'^\s*#\s*include\s*"', code, flags=re.M):
+        raise KernelSignatureError(f'{file} lacks the line `#include "cell.cuh"`, which has to come before {cell.name}')
     has_output = bool(re.search(r"\.\s*output\s*\(", without_comments(code)))
     gradients = [f for f in found if f.name.endswith("_gradient")]
     if other := [f for f in gradients if f.name != f"{cell.name}_gradient"]:

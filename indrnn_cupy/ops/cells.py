@@ -19,7 +19,9 @@ def cell_of(key: str) -> Cell:
         return found
     name, *words = key.split()
     options = {word.partition("=")[0]: word.partition("=")[2] for word in words}
-    cell, expected = (read_cell(path, options=options) for path in (f"{name}.cu", source.KERNELS / f"{name}.cu"))
+    cell, expected = (
+        read_cell(path, options=options) for path in (source.find(f"{name}.cu"), source.KERNELS / f"{name}.cu")
+    )
     if [p.role for p in cell.parameters] != [p.role for p in expected.parameters] or cell.name != expected.name:
         says, wants = (f"{c.name}({', '.join(f'{p.role} {p.name}' for p in c.parameters)})" for c in (cell, expected))
         raise KernelSignatureError(

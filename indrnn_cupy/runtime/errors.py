@@ -2,8 +2,15 @@
 
 import re
 
-NO_FUNCTION = r"no matching function for call to|no instance of overloaded function|no matching function|cannot convert"
-FUNCTIONS = "; a cell's numbers have the functions of cell.cuh (exp, log, tanh, sigmoid, where, ...), not C's own"
+# What a compiler says of a recurrence's function, and what to do.
+FUNCTIONS = "a cell's numbers have the functions of cell.cuh (exp, log, tanh, sigmoid, where, ...), not C's own"
+ADVICE = {
+    r"no matching function|no instance of overloaded|cannot convert|is not a member of .std": FUNCTIONS,
+    r"operands to '\?:'|incompatible operand|inconsistent deduction|deduced as": "choose by where(condition, a, b)",
+    r".activation. (was not declared|is undefined)": 'name one by define={"ACTIVATION": "Tanh"}',
+    r"is not a class, namespace|must be a class or": "ACTIVATION is Relu, Tanh, Sigmoid, Hardtanh or Identity",
+    r"void expression": "the function of the cell returns nothing",
+}
 
 
 class KernelError(RuntimeError):
@@ -40,8 +47,8 @@ def refusal(file: str, compiler: str, log: str, lines: int = 24) -> str:
     first = next((n for n, line in enumerate(every) if "error:" in line and "ld returned" not in line), 0)
     said = every[first].partition("error:")[2].strip() if every else ""
     said = re.sub(r"^static assertion failed(: | with )?", "", said).strip('"') or "see below"
-    if "cell" in log and re.search(NO_FUNCTION, said):
-        said += FUNCTIONS
+    if "cell" in log:
+        said += "".join(f"; {advice}" for pattern, advice in ADVICE.items() if re.search(pattern, said))
     places = [every[first], *every[max(0, first - 12) : first], *every[first + 1 : first + 12]] if every else []
     found = (re.search(re.escape(file) + r"[:(](\d+)", line) for line in places)
     line = next((f", line {place[1]}" for place in found if place), "")

@@ -10,14 +10,14 @@ from torch.utils.data import Dataset
 
 from indrnn_cupy import PlainNetwork, last_step
 
-from ..config import TrainingConfig
+from ..models import ModelConfig, recurrence_options
 from ..task import Task
 
 BASELINE = 1 / 6  # the variance of the sum of two numbers from U(0, 1)
 
 
 @dataclass
-class Config(TrainingConfig):
+class Config(ModelConfig):
     task = "adding_problem"
 
     length: int = 1000
@@ -27,7 +27,7 @@ class Config(TrainingConfig):
     norm: Literal["batch", "layer", "none"] = "batch"
     """Batch norm over the sequence, or layer norm, after each recurrence."""
     magnitude: float = 2.0
-    """The recurrent weights are held within magnitude ** (1 / length)."""
+    """Recurrent weights of indrnn and irevrnn are held within magnitude ** (1 / length)."""
     test_size: int = 5000
     """Test sequences; a fifth as many are for validation."""
 
@@ -35,7 +35,6 @@ class Config(TrainingConfig):
         super().check()
         self.expect("length", lambda v: v >= 2, "at least 2")
         self.expect_positive("hidden_size", "num_layers")
-        self.expect("magnitude", lambda v: 1.01 <= v <= 1000, "a number from 1.01 to 1000")
         self.expect("test_size", lambda v: v >= 5, "at least 5")
 
 
@@ -76,9 +75,8 @@ class AddingNetwork(nn.Module):
             2,
             config.hidden_size,
             config.num_layers,
-            bound=config.magnitude ** (1 / config.length),
-            clamp=config.bound_by == "clamp",
             norm=None if config.norm == "none" else config.norm,
+            **recurrence_options(config, config.length),
         )
         self.output = nn.Linear(config.hidden_size, 1)
 

@@ -1,0 +1,73 @@
+"""The recurrence of a task's network: its settings, and the options that go with it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import tyro
+from torch import nn
+
+from indrnn_cupy import EGRURecurrence, IndRNNRecurrence, IRevRNNRecurrence, MinGRURecurrence, MinLSTMRecurrence
+
+from .config import TrainingConfig
+from .own_model import own_model, read_model
+
+RECURRENCES: dict[str, type[nn.Module]] = {
+    "indrnn": IndRNNRecurrence,
+    "irevrnn": IRevRNNRecurrence,
+    "mingru": MinGRURecurrence,
+    "minlstm": MinLSTMRecurrence,
+    "egru": EGRURecurrence,
+}
+
+
+@dataclass
+class ModelConfig(TrainingConfig):
+    """What the settings of a task with a recurrent network go on with."""
+
+    model: str = "indrnn"
+    """The recurrence: indrnn, irevrnn, mingru, minlstm, egru, or the .cu file of one of your own, which the run keeps.
+    minGRU, minLSTM and EGRU begin with memories spread up to the length of a sequence."""
+    model_text: tyro.conf.Suppress[dict[str, str]] = field(default_factory=dict)
+    """The text of that file, by its name."""
+    rev_len: int = 3
+    """Sub-steps of irevrnn in each step."""
+    stable: bool = False
+    """Hold the inner weights of irevrnn to signs with which its states cannot grow."""
+    zoneout: float = 0.0
+    """Of egru: probability with which a cell stays as it was."""
+    pseudo_derivative_support: float = 1.0
+    """Of egru: an event has a slope in backward within 1 over this of its threshold."""
+    use_output_trace: bool = False
+    """Of egru: layers hand on the smoothed events, which suits long sequences."""
+    magnitude: float = 5.0
+    """Recurrent weights of indrnn and irevrnn are held within magnitude ** (1 / T), T the steps of a sequence."""
+
+    def check(self) -> None:
+        super().check()
+        if self.model.endswith(".cu"):
+            self.model_text = self.model_text if self.model in self.model_text else {self.model: read_model(self.model)}
+        else:
+            self.model_text = {}
+            self.expect("model", RECURRENCES.__contains__, f"one of {', '.join(RECURRENCES)}, or a .cu file")
+        self.expect("rev_len", lambda v: 1 <= v <= 8, "a number from 1 to 8")
+        self.expect("zoneout", lambda v: 0 <= v < 1, "a number from 0 to below 1")
+        self.expect("pseudo_derivative_support", lambda v: 0 < v <= 1e6, "a number above 0, at most a million")
+        self.expect("magnitude", lambda v: 1.01 <= v <= 1000, "a number from 1.01 to 1000")
+
+
+def recurrence_options(config: ModelConfig, steps: int) -> Mapping[str, Any]:
+    """The options of a network that choose its recurrence, for sequences of so many steps."""
+    if config.model_text:
+        return {"recurrence": own_model(config.model, config.model_text[config.model])}
+    options: dict[str, Any] = {"recurrence": RECURRENCES[config.model]}
+    if config.model in ("indrnn", "irevrnn"):
+        options |= {"bound": config.magnitude ** (1 / steps), "clamp": config.bound_by == "clamp"}
+    else:
+        options |= {"longest_memory": max(2, steps)}
+    if config.model == "egru":
+        options |= {"zoneout": config.zoneout, "pseudo_derivative_support": config.pseudo_derivative_support}
+        options |= {"use_output_trace": config.use_output_trace}
+    if config.model == "irevrnn":
+        options |= {"rev_len": config.rev_len, "stable": config.stable}
+    return options
