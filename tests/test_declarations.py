@@ -33,8 +33,8 @@ def parameters(text):
         (parameters("Input auto x, Weights<40> auto u, State auto h"), "42 numbers, expected at most 32"),
         (parameters("Input auto x, After auto h_t, State auto h"), "After h_t, which only f_gradient may have"),
         (
-            parameters("Input auto x, Weights<3> auto u, State auto h").replace("h;", "h * u[3];"),
-            r"u\[3\], expected 0 to 2",
+            parameters("Input auto x, Weights<3> auto h, State auto c").replace("h;", "h[3];"),
+            r"h\[3\], expected 0 to 2",
         ),
         (F + F.replace("f(", "g("), "has f, g, expected one function"),
         (F.removeprefix(HEAD), 'lacks the line `#include "cell.cuh"`'),

@@ -39,12 +39,11 @@ class Cell:
             )
         if (total := sum(map(int, each))) > MOST_NUMBERS:
             raise KernelSignatureError(f"{self.file}: {self.name} has {total} numbers, expected at most {MOST_NUMBERS}")
-        for parameter, rows in zip(self.parameters, each, strict=True):
-            for row in re.findall(rf"\b{parameter.name}\s*\[\s*(\d+)\s*\]", self.text):
+        plain = without_comments(self.text)
+        for (_, name, _), rows in zip(self.parameters, each, strict=True):
+            for row in re.findall(rf"\b{name}\s*\[\s*(\d+)\s*\]", plain):
                 if int(row) >= int(rows):
-                    raise KernelSignatureError(
-                        f"{self.file} has {parameter.name}[{row}], expected 0 to {int(rows) - 1}"
-                    )
+                    raise KernelSignatureError(f"{self.file} has {name}[{row}], expected 0 to {int(rows) - 1}")
         # How many numbers each parameter stands for, and each weight.
         self.rows_of_all = tuple(map(int, each))
         self.rows = self.rows_of_all[len(self.inputs) : len(each) - len(self.states)]
