@@ -21,7 +21,12 @@ CHUNKED = [recurrence for recurrence in RECURRENCES if recurrence.chunks]
 
 @pytest.mark.parametrize(
     ("recurrence", "dtype"),
-    [pytest.param(r, t, id=f"{r}-{t}") for t in TYPES for r in CHUNKED if t == torch.float32 or r in FIRST],
+    [
+        pytest.param(r, t, id=f"{r}-{t}", marks=[] if t == torch.float32 and r in FIRST else pytest.mark.slow)
+        for t in TYPES
+        for r in CHUNKED
+        if t == torch.float32 or r in FIRST
+    ],
 )
 def test_equals_the_reference(recurrence, dtype):
     T, B, H, chunk = 37, 4, 6, 8
@@ -43,7 +48,7 @@ CASES = [  # u, mean of x, activation
 ]
 
 
-@pytest.mark.parametrize(("T", "chunk"), [(1024, 64), (65536, 256)])
+@pytest.mark.parametrize(("T", "chunk"), [(1024, 64), pytest.param(65536, 256, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_differs_from_the_sequential_form_by_its_rounding_alone(case, T, chunk, sanitized):  # noqa: F811
     u, mean, activation = case

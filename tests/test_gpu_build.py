@@ -43,25 +43,23 @@ def cells(first, others):
     return [pytest.param(r, what, id=f"{r}-{what}") for r, what in pairs]
 
 
-@pytest.mark.parametrize(("recurrence", "architecture"), cells(["sm_75", *ARCHITECTURES], ["sm_90"]))
+@pytest.mark.parametrize(("recurrence", "architecture"), cells(["sm_75", ARCHITECTURES[-1]], ["sm_90"]))
 def test_no_spills_and_many_loads_in_flight(recurrence, architecture):
     for program in plain(recurrence, torch.float32):
         assert_sound(program, architecture)
 
 
-@pytest.mark.parametrize("dtype", [t for t in TYPES if t != torch.float32], ids=str)
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16], ids=str)
 @pytest.mark.parametrize("recurrence", FIRST, ids=str)
 def test_no_spills_of_other_types(recurrence, dtype):
     for program in plain(recurrence, dtype):
         assert_sound(program, "sm_90")
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
 @pytest.mark.parametrize("recurrence", FIRST, ids=str)
-def test_no_spills_with_resets_and_in_chunks(recurrence, dtype):
-    for resets in (False, True):
-        for program in programs(recurrence, dtype, resets):
-            assert_sound(program, "sm_90")
+def test_no_spills_with_resets_and_in_chunks(recurrence):
+    for program in programs(recurrence, torch.float32, True):
+        assert_sound(program, "sm_90")
 
 
 @pytest.mark.slow
@@ -90,7 +88,7 @@ def test_loads_in_flight_of_a_loop_that_waits_for_each():
     assert loads_in_flight(four) == {"k": 4}
 
 
-@pytest.mark.parametrize("shape", [(34, 3, 5), (70, 1, 40)], ids=str)
+@pytest.mark.parametrize("shape", [(34, 3, 5), pytest.param((70, 1, 40), marks=pytest.mark.slow)], ids=str)
 @pytest.mark.parametrize(("recurrence", "dtype"), cells(TYPES, [torch.float32]))
 def test_interpreted_ptx_gives_the_bits_of_the_cpu(recurrence, dtype, shape):
     T, B, _ = shape

@@ -18,13 +18,16 @@ FORMS = {"CPU": {}, "GPU": {"like_gpu": True}, "chunks": {"like_gpu": True, "chu
 
 
 def cases():
-    """Every form of the first cell of each recurrence; on a CPU another type too."""
+    """Every form of the first cell of each recurrence; on a CPU another type too. What takes longest is slow."""
     for recurrence in FIRST:
         for form in FORMS if recurrence.chunks else ("CPU", "GPU"):
             for sanitizer in ("memory", "threads"):
                 for dtype in (torch.float32, torch.float16) if form == "CPU" else (torch.float32,):
+                    name = f"{recurrence}-{form}-{sanitizer}-{dtype}"
+                    rare = dtype == torch.float16 or (form == "chunks" and recurrence.name != "linear_recurrence")
+                    slow = rare and (sanitizer == "threads" or form == "CPU")
                     yield pytest.param(
-                        recurrence, form, sanitizer, dtype, id=f"{recurrence}-{form}-{sanitizer}-{dtype}"
+                        recurrence, form, sanitizer, dtype, id=name, marks=pytest.mark.slow if slow else []
                     )
 
 

@@ -198,6 +198,7 @@ def test_batches_larger_than_the_samples_that_norms_are_estimated_from(monkeypat
     assert (norm.running_mean > 4).all() and norm.num_batches_tracked == 1
 
 
+@pytest.mark.slow
 def test_the_plateau_schedule_ends_below_its_rate(tmp_path):
     options = [
         "--schedule",
