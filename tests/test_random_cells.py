@@ -52,7 +52,7 @@ def check(seed: int) -> float:
         "reverse": some(),
     }
     actual, expected = (with_gradients(partial(f, cell), tensors, **options) for f in (kernels, loop))
-    found = error(actual, expected)
+    found = error(actual, expected, least=1e-4)  # e / e has a gradient that is rounding alone
     assert found <= TOLERANCE, f"seed {seed}: an error of {found:.1e} with {options}\n{cell.source}"
     return found
 
