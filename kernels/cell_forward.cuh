@@ -1,13 +1,16 @@
 // The forward pass of a cell.
 #include "cell_step.cuh"
+#include "norm.cuh"
 
-// `out`: the output, if it is no state, then the states.
+// `out`: the output, if it is no state, then the states. `mode`: what becomes of the output; see norm.cuh.
+template <class Mode>
 INLINE void cell_forward(Tile& tile, const Sequence<const scalar*> (&in)[INPUTS], Pointers<const real, WEIGHTS> weights,
                          Pointers<const real, STATES> initial, const Sequence<scalar*> (&out)[OUTPUT + STATES],
-                         Pointers<real, STATES> last, const Sequence<const bool*>& resets) {
+                         Pointers<real, STATES> last, Mode mode, const Sequence<const bool*>& resets) {
     Lanes w[WEIGHTS + 1], s[STATES];
     UNROLL (int i = 0; i < WEIGHTS; ++i) tile.load(w[i], weights[i], 0);
     UNROLL (int i = 0; i < STATES; ++i) tile.start(s[i], initial[i]);
+    mode.start(tile);
     walk(tile, in, out, resets, [&](int lane, const real* in, real* out, bool reset) INLINED {
         real n[VARIABLES];
         UNROLL (int i = 0; i < INPUTS; ++i) n[i] = in[i];
@@ -17,6 +20,8 @@ INLINE void cell_forward(Tile& tile, const Sequence<const scalar*> (&in)[INPUTS]
         if (OUTPUT) out[0] = output_of(after).value;
         values_of(out + OUTPUT, after.states);
         UNROLL (int i = 0; i < STATES; ++i) s[i][lane] = out[OUTPUT + i];
+        out[0] = mode.of(lane, out[0]);
     });
+    mode.finish(tile);
     UNROLL (int i = 0; i < STATES; ++i) tile.finish(s[i], last[i]);
 }

@@ -70,7 +70,9 @@ MATH(copysign, TWO, (a, b)) MATH(fma, THREE, (a, b, c))
 #define EACH_LANE(v, width) UNROLL (int v = 0; v < LANES; ++v) if (v < width)
 #define TILE LANES
 #define STREAM 0
+#define PAD 0
 #else
+#define PAD 80  // numbers between arrays of lanes, which would else fall into the same places of the first cache
 #define EACH_LANE(v, width) SIMD (int v = 0; v < width; ++v)
 #endif
 

@@ -4,6 +4,7 @@
 //     h_t = activation(x_t + h),  c_t = c
 //
 // With a = b = 0 it is IndRNN, to the bit.
+#define TOGETHER 1
 #include "cell.cuh"
 
 FUNCTION(inner, INNER::value(x), INNER::gradient(1, y))

@@ -53,17 +53,20 @@ INLINE void clear_rest(const Tile& tile, const Sequence<scalar*>& s) {
     });
 }
 
-// One step of a run of lanes.
-template <int I, int O, class Step>
-INLINE void work(int lane, int width, const scalar* const* from, scalar* const* to, bool reset, Step& step) {
-    scalar results[O + 1][LANES];
+// D steps of a run of lanes, one after the other.
+template <int I, int O, int D, class Step>
+INLINE void work(int lane, int width, const scalar* const (&from)[D][I], scalar* const (&to)[D][O + 1],
+                 const bool (&reset)[D], Step& step) {
+    scalar results[D][O + 1][LANES];
     EACH_LANE(v, width) {
-        real in[I], out[O + 1];
-        UNROLL (int s = 0; s < I; ++s) in[s] = from[s][v];
-        step(lane + v, in, out, reset);
-        UNROLL (int s = 0; s < O; ++s) results[s][v] = out[s];
+        UNROLL (int d = 0; d < D; ++d) {
+            real in[I], out[O + 1];
+            UNROLL (int s = 0; s < I; ++s) in[s] = from[d][s][v];
+            step(lane + v, in, out, reset[d]);
+            UNROLL (int s = 0; s < O; ++s) results[d][s][v] = out[s];
+        }
     }
-    UNROLL (int s = 0; s < O; ++s) store_lanes(to[s], results[s], width);
+    UNROLL (int d = 0; d < D; ++d) UNROLL (int s = 0; s < O; ++s) store_lanes(to[d][s], results[d][s], width);
 }
 
 #if THREADS > 1
@@ -107,9 +110,12 @@ INLINE void walk_row(const Tile& tile, const Sequence<const scalar*>* in, const 
     const auto run = [&](Buffer& buffer, long long k) {
         const int steps_left = left(steps - k);
         UNROLL (int d = 0; d < DEPTH; ++d) {
-            const scalar* values[I];
-            UNROLL (int s = 0; s < I; ++s) values[s] = buffer.values[d][s];
-            if (d < steps_left) work<I, O>(lane, width, values, to, RESETS && buffer.reset[d], step);
+            const scalar* values[1][I];
+            scalar* results[1][O + 1];
+            UNROLL (int s = 0; s < I; ++s) values[0][s] = buffer.values[d][s];
+            UNROLL (int s = 0; s < O; ++s) results[0][s] = to[s];
+            const bool reset[1] = {RESETS && buffer.reset[d]};
+            if (d < steps_left) work<I, O, 1>(lane, width, values, results, reset, step);
             UNROLL (int s = 0; s < O; ++s) to[s] += out[s].stride(tile);
         }
     };
@@ -132,22 +138,46 @@ INLINE void walk_tile(const Tile& tile, const Sequence<const scalar*>* in, const
 
 #else
 
-// All rows together, a step at a time: long runs of memory at each step.
+// The most steps that a run of lanes goes through at once, its numbers in registers. Where a step is long, a file sets 1.
+#ifndef TOGETHER
+#define TOGETHER 4
+#endif
+#define AHEAD 2  // steps whose numbers are fetched into the second cache
+
+// D steps of a run of lanes, from the k-th on.
+template <int I, int O, int D, class Step>
+INLINE void walk_run(const Tile& tile, const Sequence<const scalar*>* in, const Sequence<scalar*>* out,
+                     const Sequence<const bool*>& resets, Step& step,
+                     long long k, long long length, int lane, long long row, long long unit, int width) {
+    const scalar* from[D][I];
+    scalar* to[D][O + 1];
+    bool reset[D];
+    UNROLL (int d = 0; d < D; ++d) {
+        UNROLL (int s = 0; s < I; ++s) {
+            const bool initial = in[s].walk == AGAINST_ONE_BEFORE && k + d == length - 1;
+            from[d][s] = (initial ? in[s].initial + row * tile.H : in[s].at(tile, k + d, length, row)) + unit;
+            UNROLL (int line = 0; line < LANES * int(sizeof(scalar)); line += 64)
+                __builtin_prefetch((const char*)(from[d][s] + AHEAD * in[s].stride(tile)) + line, 0, 2);
+        }
+        UNROLL (int s = 0; s < O; ++s) to[d][s] = out[s].at(tile, k + d, length, row) + unit;
+        reset[d] = RESETS && *resets.at(tile, k + d, length, row);
+    }
+    work<I, O, D>(lane, width, from, to, reset, step);
+}
+
+// All rows together, D steps at a time: long runs of memory at each step. The sequences' strides are often powers of two,
+// so that what is read and written falls into few places of the first cache: with more sequences, fewer steps.
 template <int I, int O, class Step>
 INLINE void walk_tile(const Tile& tile, const Sequence<const scalar*>* in, const Sequence<scalar*>* out,
                       const Sequence<const bool*>& resets, Step& step) {
-    for (long long k = 0; k < tile.T; ++k)
-        tile.each_run([&](int lane, long long row, long long unit, int width) {
+    constexpr int MOST = I + O <= 3 ? 4 : I + O <= 6 ? 2 : 1, D = TOGETHER < MOST ? TOGETHER : MOST;
+    for (long long k = 0; k < tile.T; k += D)
+        tile.each_run([&](int lane, long long row, long long unit, int width) INLINED {
             const long long length = tile.length(row);
-            if (k >= length) return;
-            const scalar* from[I];
-            scalar* to[O + 1];
-            UNROLL (int s = 0; s < I; ++s) {
-                const bool initial = in[s].walk == AGAINST_ONE_BEFORE && k == length - 1;
-                from[s] = (initial ? in[s].initial + row * tile.H : in[s].at(tile, k, length, row)) + unit;
-            }
-            UNROLL (int s = 0; s < O; ++s) to[s] = out[s].at(tile, k, length, row) + unit;
-            work<I, O>(lane, width, from, to, RESETS && *resets.at(tile, k, length, row), step);
+            if (k + D <= length && width == LANES)
+                return walk_run<I, O, D>(tile, in, out, resets, step, k, length, lane, row, unit, LANES);
+            for (long long j = k; j < length && j < k + D; ++j)
+                walk_run<I, O, 1>(tile, in, out, resets, step, j, length, lane, row, unit, width);
         });
 }
 

@@ -15,7 +15,7 @@
 
 // One number for each lane that a thread owns.
 struct Lanes {
-    real at[TILE];
+    real at[TILE + PAD];
     INLINE real& operator[](int lane) { return at[lane]; }
 };
 

@@ -6,7 +6,7 @@ import subprocess
 import pytest
 import torch
 
-from indrnn_cupy.check.recurrences import RECURRENCES
+from indrnn_cupy.check.recurrences import FIRST, RECURRENCES
 from indrnn_cupy.ops import cpu
 from indrnn_cupy.ops.cell import read_cell
 from indrnn_cupy.ops.cell_kernels import kernels
@@ -25,7 +25,7 @@ OWN = {
 def each_kernel():
     for recurrence in RECURRENCES:
         if recurrence.key:
-            for kernel in recurrence.kernels:
+            for kernel in (*recurrence.kernels, *recurrence.block_kernels[:-2] * (recurrence in FIRST)):
                 yield pytest.param(kernel, id=f"{recurrence}-{kernel.name}")
     for name, text in OWN.items():
         for kernel in kernels(read_cell(text=f'#include "cell.cuh"\n{text}'))[:2]:

@@ -32,8 +32,8 @@ class Compiled(NamedTuple):
 
 
 def programs(recurrence: Recurrence, dtype: torch.dtype, resets: bool) -> Iterator[Program]:
-    """Its kernels and, if there are any, the passes of chunks of time."""
-    for kernel in recurrence.kernels:
+    """Its kernels and, if there are any, those with a norm and the passes of chunks of time."""
+    for kernel in (*recurrence.kernels, *recurrence.block_kernels):
         yield Program(kernel, gpu.layout(kernel, dtype, resets, False, kernel.defines))
     for kernel, summary in zip(recurrence.kernels, recurrence.chunks, strict=False):
         part, own = (Program(k, gpu.layout(k, dtype, resets, True, k.defines)) for k in (summary.kernel, kernel))

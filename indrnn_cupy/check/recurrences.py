@@ -13,6 +13,7 @@ from ..ops import egru_forms
 from ..ops.cell_kernels import kernels
 from ..ops.cells import cell_of
 from ..ops.chunks import Summary
+from ..ops.norm import NORMALIZE, SUMS, UNIT_STATISTICS, UNIT_SUMS
 from ..ops.sequence import SequenceKernel
 
 SUB_STEPS = 3
@@ -38,6 +39,15 @@ class Recurrence:
         cell = cell_of(self.key)
         forward, backward, states, *_ = kernels(cell)
         return (forward, states, backward) if cell.more_states else (forward, backward)
+
+    @property
+    def block_kernels(self) -> tuple[SequenceKernel, ...]:
+        """What runs it with a norm and a dropout."""
+        if self.key is None:
+            return ()
+        run = kernels(cell_of(self.key))
+        modes = run.measured, run.normalized, run.of_scaled, run.of_normalized
+        return (*modes, NORMALIZE, SUMS, UNIT_STATISTICS, UNIT_SUMS)
 
     @property
     def chunks(self) -> tuple[Summary, ...]:

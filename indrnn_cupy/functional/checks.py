@@ -111,6 +111,12 @@ def _warn(reason: str) -> None:
 
 
 @torch.compiler.assume_constant_result
+def can_compile(device: torch.device) -> bool:
+    """Whether kernels can run on this device."""
+    return not missing(device.type, device.index)
+
+
+@torch.compiler.assume_constant_result
 def compiled(device: torch.device, own: str = "") -> bool:
     """Whether kernels can run on this device; if not, says once what is missing.
 

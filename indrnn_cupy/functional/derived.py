@@ -11,8 +11,9 @@ from ..ops.cells import OWN
 from .arrays import takes_arrays
 from .checks import check_chunk, kept_every
 from .plain import plain_form
-from .run import run
+from .run import Call, run
 
+STEPS = ("lengths", "resets", "reverse", "batch_first")
 OPTIONS = {
     "lengths": None,
     "resets": None,
@@ -42,44 +43,43 @@ class CellFunction:
         return f"<recurrence {self.__name__}{self.__signature__} of {self.cell.file}>"
 
     def __call__(self, *tensors: Tensor, **options: Any) -> tuple[Tensor, Any]:
-        return _call(*tensors, cell=self.cell, reference=self.reference, **options)
+        return _run(*tensors, function=self, **options)
+
+    def call(self, *tensors: Tensor, **options: Any) -> Call:
+        """A call with these inputs and weights; `options` are initial states, memory, every, chunk and batch_first."""
+        cell = self.cell
+        initial = {f"{name}0": options.get(f"{name}0") for name in cell.states}
+        n_x, n_w = len(cell.inputs), len(cell.weights)
+        if len(tensors) not in (n_x + n_w, 1 + n_w):
+            expected = ", ".join((*cell.inputs, *cell.weights))
+            raise TypeError(
+                f"{cell.name} got {len(tensors)} tensors, expected {expected}, the inputs also side by side in one"
+            )
+        x = tensors[: len(tensors) - n_w]
+        names = cell.inputs if len(x) == n_x else (f"x, which has {', '.join(cell.inputs)} side by side,",)
+        rows = [n if p.rows else None for p, n in zip(cell.parameters[n_x : n_x + n_w], cell.rows, strict=True)]
+        weights = dict(zip(cell.weights, zip(tensors[len(x) :], rows, strict=True), strict=True))
+        options = OPTIONS | options
+        check_chunk(options["chunk"])
+        memory = options["memory"], options["every"]
+        every = kept_every(*memory, x[0], options["batch_first"]) if cell.more_states else 1
+        if every > 1 and cell.has_output and not cell.kept:
+            raise ValueError(
+                f"memory='recompute' needs the inputs, and {cell.name}_gradient takes none; use memory='store'"
+            )
+        plain = self.reference and plain_form(cell, self.reference, tensors, initial.values())
+        return Call(cell.key, plain, n_x, dict(zip(names, x, strict=True)), weights, initial, options["chunk"], every)
 
 
 @takes_arrays
-def _call(*tensors: Tensor, cell: Cell, reference: Callable[..., Any] | None, **options: Any) -> tuple[Tensor, Any]:
-    initial = {f"{name}0": options.pop(f"{name}0", None) for name in cell.states}
-    if unknown := options.keys() - OPTIONS.keys():
-        raise TypeError(f"{cell.name} got {', '.join(sorted(unknown))}, expected {', '.join((*initial, *OPTIONS))}")
-    options = OPTIONS | options
-    n_x, n_w = len(cell.inputs), len(cell.weights)
-    if len(tensors) not in (n_x + n_w, 1 + n_w):
-        expected = ", ".join((*cell.inputs, *cell.weights))
-        raise TypeError(
-            f"{cell.name} got {len(tensors)} tensors, expected {expected}, the inputs also side by side in one"
-        )
-    x = tensors[: len(tensors) - n_w]
-    names = cell.inputs if len(x) == n_x else (f"x, which has {', '.join(cell.inputs)} side by side,",)
-    rows = [n if p.rows else None for p, n in zip(cell.parameters[n_x : n_x + n_w], cell.rows, strict=True)]
-    weights = zip(cell.weights, zip(tensors[len(x) :], rows, strict=True), strict=True)
-    memory, every, chunk = options.pop("memory"), options.pop("every"), options.pop("chunk")
-    check_chunk(chunk)
-    every = kept_every(memory, every, x[0], options["batch_first"]) if cell.more_states else 1
-    if every > 1 and cell.has_output and not cell.kept:
-        raise ValueError(
-            f"memory='recompute' needs the inputs, and {cell.name}_gradient takes none; use memory='store'"
-        )
-    plain = reference and plain_form(cell, reference, tensors, initial.values())
-    return run(
-        cell.key,
-        plain,
-        n_x,
-        dict(zip(names, x, strict=True)),
-        dict(weights),
-        initial,
-        **options,
-        chunk=chunk,
-        every=every,
-    )
+def _run(*tensors: Tensor, function: CellFunction, **options: Any) -> tuple[Tensor, Any]:
+    cell = function.cell
+    known = [*(f"{name}0" for name in cell.states), *OPTIONS]
+    if unknown := options.keys() - set(known):
+        raise TypeError(f"{cell.name} got {', '.join(sorted(unknown))}, expected {', '.join(known)}")
+    call = function.call(*tensors, **options)
+    steps: dict[str, Any] = {name: options.get(name, OPTIONS[name]) for name in STEPS}
+    return run(call, **steps)
 
 
 def describe(cell: Cell) -> str:

@@ -9,7 +9,7 @@ from torch import Tensor
 from .. import reference
 from .arrays import takes_arrays
 from .checks import check_activation, check_chunk
-from .run import run
+from .run import Call, run
 
 
 @takes_arrays
@@ -49,8 +49,8 @@ def mingru(
 
     Reference: Feng et al., "Were RNNs All We Needed?", 2024, arXiv 2410.01201.
     """
-    steps = {"lengths": lengths, "resets": resets, "reverse": reverse, "batch_first": batch_first, "chunk": chunk}
-    return _with_gates("mingru", reference.mingru, 2, x, h0, activation, steps)
+    call = mingru_call(x, h0, activation, chunk)
+    return run(call, lengths=lengths, resets=resets, reverse=reverse, batch_first=batch_first)
 
 
 @takes_arrays
@@ -79,8 +79,8 @@ def minlstm(
 
     Returns, raises and reference: as of :func:`mingru`.
     """
-    steps = {"lengths": lengths, "resets": resets, "reverse": reverse, "batch_first": batch_first, "chunk": chunk}
-    return _with_gates("minlstm", reference.minlstm, 3, x, h0, activation, steps)
+    call = minlstm_call(x, h0, activation, chunk)
+    return run(call, lengths=lengths, resets=resets, reverse=reverse, batch_first=batch_first)
 
 
 @takes_arrays
@@ -104,16 +104,17 @@ def linear_recurrence(
     Returns and raises: as :func:`mingru`. Gradients flow to a, b and h0, once.
     """
     check_chunk(chunk)
-    return run(
-        "linear",
-        partial(reference.linear_recurrence, a, b, h0),
-        *(2, {"a": a, "b": b}, {}, {"h0": h0}),
-        lengths=lengths,
-        resets=resets,
-        reverse=reverse,
-        batch_first=batch_first,
-        chunk=chunk,
-    )
+    plain = partial(reference.linear_recurrence, a, b, h0)
+    call = Call("linear", plain, 2, {"a": a, "b": b}, {}, {"h0": h0}, chunk)
+    return run(call, lengths=lengths, resets=resets, reverse=reverse, batch_first=batch_first)
+
+
+def mingru_call(x: Tensor, h0: Tensor | None, activation: str, chunk: int | None = None) -> Call:
+    return _with_gates("mingru", reference.mingru, 2, x, h0, activation, chunk)
+
+
+def minlstm_call(x: Tensor, h0: Tensor | None, activation: str, chunk: int | None = None) -> Call:
+    return _with_gates("minlstm", reference.minlstm, 3, x, h0, activation, chunk)
 
 
 def _with_gates(
@@ -123,9 +124,9 @@ def _with_gates(
     x: Tensor,
     h0: Tensor | None,
     activation: str,
-    steps: dict[str, Any],
-) -> tuple[Tensor, Tensor]:
+    chunk: int | None,
+) -> Call:
     check_activation(activation)
-    check_chunk(steps["chunk"])
+    check_chunk(chunk)
     key = f"{name} ACTIVATION={activation.capitalize()}"
-    return run(key, partial(plain, x, h0, activation=activation), inputs, {"x": x}, {}, {"h0": h0}, **steps)
+    return Call(key, partial(plain, x, h0, activation=activation), inputs, {"x": x}, {}, {"h0": h0}, chunk)

@@ -7,7 +7,7 @@ from torch import Tensor
 from .. import reference
 from .arrays import takes_arrays
 from .checks import check_activation
-from .run import run
+from .run import Call, run
 
 
 @takes_arrays
@@ -57,13 +57,11 @@ def indrnn(
 
     Reference: Li et al., "Independently Recurrent Neural Network (IndRNN)", CVPR 2018, arXiv 1803.04831.
     """
+    call = indrnn_call(x, weight, h0, activation)
+    return run(call, lengths=lengths, resets=resets, reverse=reverse, batch_first=batch_first)
+
+
+def indrnn_call(x: Tensor, weight: Tensor, h0: Tensor | None, activation: str) -> Call:
     check_activation(activation)
-    return run(
-        f"indrnn ACTIVATION={activation.capitalize()}",
-        partial(reference.indrnn, x, weight, h0, activation=activation),
-        *(1, {"x": x}, {"weight": (weight, None)}, {"h0": h0}),
-        lengths=lengths,
-        resets=resets,
-        reverse=reverse,
-        batch_first=batch_first,
-    )
+    key, plain = f"indrnn ACTIVATION={activation.capitalize()}", partial(reference.indrnn, x, weight, h0)
+    return Call(key, partial(plain, activation=activation), 1, {"x": x}, {"weight": (weight, None)}, {"h0": h0})

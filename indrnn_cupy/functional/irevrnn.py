@@ -7,7 +7,7 @@ from torch import Tensor
 from .. import reference
 from .arrays import takes_arrays
 from .checks import check_activation, kept_every
-from .run import run
+from .run import Call, run
 
 MOST_SUB_STEPS = 8  # what a GPU's registers hold
 
@@ -62,31 +62,35 @@ def irevrnn(
 
     Reference: github.com/shaofei-liu/irevrnn.
     """
+    states, options = (h0, c0), (activation, inner_activation, memory, every)
+    call = irevrnn_call(x, weight, hidden_weights, cell_weights, states, *options, batch_first)
+    return run(call, lengths=lengths, resets=resets, reverse=reverse, batch_first=batch_first)
+
+
+def irevrnn_call(
+    x: Tensor,
+    weight: Tensor,
+    hidden_weights: Tensor,
+    cell_weights: Tensor,
+    states: tuple[Tensor | None, Tensor | None],
+    activation: str,
+    inner_activation: str,
+    memory: str,
+    every: int | None,
+    batch_first: bool,
+) -> Call:
     check_activation(activation)
     check_activation(inner_activation, "inner_activation")
     R = len(hidden_weights) if isinstance(hidden_weights, Tensor) and hidden_weights.dim() else 0
     check_sub_steps("R of hidden_weights, (R, H),", R)
-    return run(
+    plain = partial(reference.irevrnn, x, weight, hidden_weights, cell_weights, *states)
+    return Call(
         f"irevrnn ACTIVATION={activation.capitalize()} INNER={inner_activation.capitalize()} REV_LEN={R}",
-        partial(
-            reference.irevrnn,
-            x,
-            weight,
-            hidden_weights,
-            cell_weights,
-            h0,
-            c0,
-            activation=activation,
-            inner_activation=inner_activation,
-        ),
+        partial(plain, activation=activation, inner_activation=inner_activation),
         1,
         {"x": x},
         {"weight": (weight, None), "hidden_weights": (hidden_weights, R), "cell_weights": (cell_weights, R)},
-        {"h0": h0, "c0": c0},
-        lengths=lengths,
-        resets=resets,
-        reverse=reverse,
-        batch_first=batch_first,
+        dict(zip(("h0", "c0"), states, strict=True)),
         every=kept_every(memory, every, x, batch_first),
     )
 

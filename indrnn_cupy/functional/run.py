@@ -1,50 +1,57 @@
 """How a function comes from its arguments to its op or, without a compiler, to the plain form."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from torch import Tensor
 
-from ..ops import cell_function
+from ..ops import block_function, cell_function
+from ..ops.block_function import Norm
 from .checks import check_like, check_sequence, check_state, check_steps, compiled, flat
 
 Named = Mapping[str, Tensor]
 
 
-def run(
-    key: str,
-    plain: Callable[..., Any] | None,
-    inputs: int,
-    x: Named,
-    weights: Mapping[str, tuple[Tensor, int | None]],
-    initial: Mapping[str, Tensor | None],
-    *,
-    lengths: Tensor | None,
-    resets: Tensor | None,
-    reverse: bool,
-    batch_first: bool,
-    chunk: int | None = None,
-    every: int = 1,
-) -> tuple[Tensor, Any]:
-    """The output and the last state, of several a tuple, of the recurrence that the ops call `key`.
+class Call(NamedTuple):
+    """A recurrence and its tensors.
 
-    Args:
-        plain: the same in PyTorch, which takes lengths, resets, reverse and batch_first.
-        inputs: how many the recurrence has; `x` has them one by one, or side by side in one tensor.
-        weights: each with its number of rows, or None if it is (H,).
+    `plain` is the same in PyTorch, which takes lengths, resets, reverse and batch_first; `x` has the `inputs` one by
+    one, or side by side in one tensor; a weight comes with its number of rows, or None if it is (H,).
     """
-    (name, first), *others = x.items()
+
+    key: str  # what the ops call it
+    plain: Callable[..., Any] | None
+    inputs: int
+    x: Named
+    weights: Mapping[str, tuple[Tensor, int | None]]
+    initial: Mapping[str, Tensor | None]
+    chunk: int | None = None
+    every: int = 1
+
+
+def check_call(call: Call, batch_first: bool) -> None:
+    """Raises TypeError or ValueError unless the tensors fit."""
+    (name, first), *others = call.x.items()
     B, width = check_sequence(name, first, batch_first)
-    gates = inputs if len(x) == 1 else 1
+    gates = call.inputs if len(call.x) == 1 else 1
     if width % gates:
         raise ValueError(f"{name} has shape {tuple(first.shape)}, expected {gates} numbers for each hidden unit")
     H = width // gates
     for name, tensor in others:
         check_like(name, tensor, tuple(first.shape), first, [first.dtype])
-    for name, (tensor, rows) in weights.items():
+    for name, (tensor, rows) in call.weights.items():
         check_like(name, tensor, (H,) if rows is None else (rows, H), first)
-    for name, state in initial.items():
+    for name, state in call.initial.items():
         check_state(name, state, (B, H), first)
+
+
+def run(
+    call: Call, *, lengths: Tensor | None, resets: Tensor | None, reverse: bool, batch_first: bool
+) -> tuple[Tensor, Any]:
+    """The output and the last state, of several a tuple."""
+    key, plain, _, x, weights, initial, chunk, every = call
+    check_call(call, batch_first)
+    (first, *_) = x.values()
     steps = check_steps(first, lengths, resets, reverse, batch_first)
     tensors = [w for w, _ in weights.values()], list(initial.values())
 
@@ -52,7 +59,23 @@ def run(
         return cell_function.run(key, sequences, *tensors, **steps, chunk=chunk, every=every)
 
     y, *last = by_kernel_or_plain(kernel, plain, key.partition("-")[0], list(x.values()), steps, batch_first)
-    return y, last[0] if len(last) == 1 else tuple(last)
+    return y, one_or_all(last)
+
+
+def run_block(
+    call: Call, norm: Norm, *, lengths: Tensor | None, resets: Tensor | None
+) -> tuple[Tensor, Any, Sequence[Tensor]]:
+    """The normalised output, the last state, and the statistics if they are those of the output."""
+    check_call(call, False)
+    x = list(call.x.values())
+    steps = check_steps(x[0], lengths, resets, False, False)
+    weights, initial = [w for w, _ in call.weights.values()], list(call.initial.values())
+    z, *found = block_function.run(call.key, x, weights, initial, **steps, every=call.every, norm=norm)
+    return z, one_or_all(found[: len(initial)]), found[len(initial) :]
+
+
+def one_or_all(states: Sequence[Tensor]) -> Any:
+    return states[0] if len(states) == 1 else tuple(states)
 
 
 def by_kernel_or_plain(

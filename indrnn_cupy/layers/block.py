@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from .bounds import of_last_layer
 from .dropout import SequenceDropout
+from .fused import fused, fuses
 from .indrnn import IndRNNRecurrence
 from .norm import SequenceBatchNorm, StepBatchNorm
 from .padding import last_step, with_differences, zero_padding
@@ -92,6 +93,9 @@ class RecurrentBlock(nn.Module):
             raise ValueError("norm='step' has statistics for each step from the first on; it cannot go on from a state")
         if self.norm_first:
             x = self._normalize(x, lengths)
+        norm = None if self.norm_first else self.norm
+        if fuses(self.recurrence, norm, self.dropout, x, lengths is not None):
+            return fused(self.recurrence, norm, self.dropout, x, state, lengths, resets)
         y, *_, state = self.recurrence(x, state, lengths=lengths, resets=resets)
         return self.dropout(y if self.norm_first else self._normalize(y, lengths)), state
 

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from ..functional.checks import check_memory_options
 from ..functional.derived import CellFunction
+from ..functional.run import Call
 from ..ops.cell import Cell, read_cell
 from ..ops.cells import OWN
 from ..runtime.errors import KernelSignatureError
@@ -19,7 +20,7 @@ from .stack import RecurrentStack
 
 Initial = Mapping[str, Callable[[Tensor], Any]]  # of weights, what fills them in place
 Reference = Callable[..., Any] | None
-MODULE_WORDS = ("function", "gates", "activation", "hidden_size", "batch_first", "init", "memory", "every")
+MODULE_WORDS = ("function", "call", "gates", "activation", "hidden_size", "batch_first", "init", "memory", "every")
 
 
 class DerivedRecurrence(Recurrence):
@@ -64,23 +65,15 @@ class DerivedRecurrence(Recurrence):
             for name, weight in self.named_parameters():
                 self.init.get(name, nn.init.uniform_)(weight)
 
-    def forward(
-        self,
-        x: Tensor,
-        state: State | None = None,
-        *,
-        lengths: Tensor | None = None,
-        resets: Tensor | None = None,
-        reverse: bool = False,
-    ) -> tuple[Tensor, State]:
+    def call(self, x: Tensor, state: State | None) -> Call:
         cell = self.function.cell
         states = [None] * len(cell.states) if state is None else [state] if isinstance(state, Tensor) else list(state)
         if len(states) != len(cell.states):
             raise TypeError(f"the state has {len(states)} tensors, expected {', '.join(f'{s}0' for s in cell.states)}")
         initial = {f"{name}0": value for name, value in zip(cell.states, states, strict=True)}
         weights = [getattr(self, name) for name in cell.weights]
-        steps = {"lengths": lengths, "resets": resets, "reverse": reverse, "batch_first": self.batch_first}
-        return self.function(x, *weights, **initial, **steps, memory=self.memory, every=self.every)
+        options = {"batch_first": self.batch_first, "memory": self.memory, "every": self.every}
+        return self.function.call(x, *weights, **initial, **options)
 
     def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
         return _empty, (self.function,), self.__dict__

@@ -22,11 +22,13 @@ class SequenceDropout(nn.Module):
             raise ValueError(f"p is {p}, expected a number from 0 to below 1")
         self.p, self.time = p, 1 if batch_first else 0
 
+    def mask(self, x: Tensor, *shape: int) -> Tensor | None:
+        """What the units of each row, `shape`, are multiplied by, in the type of x; None for no dropout."""
+        return functional.dropout(x.new_ones(shape), self.p) if self.training and self.p else None
+
     def forward(self, x: Tensor) -> Tensor:
-        if not self.training or self.p == 0:
-            return x
-        ones = x.new_ones([size for dim, size in enumerate(x.shape) if dim != self.time])
-        return x * functional.dropout(ones, self.p).unsqueeze(self.time)
+        mask = self.mask(x, *(size for dim, size in enumerate(x.shape) if dim != self.time))
+        return x if mask is None else x * mask.unsqueeze(self.time)
 
     def extra_repr(self) -> str:
         return f"p={self.p}"

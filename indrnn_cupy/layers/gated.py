@@ -7,7 +7,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from .. import functional as F
+from ..functional.gated import mingru_call, minlstm_call
+from ..functional.run import Call
 from .bounds import bias_of, check_memory, spread_bias_
 from .recurrence import Recurrence
 
@@ -15,7 +16,7 @@ from .recurrence import Recurrence
 class GatedRecurrence(Recurrence):
     """What :class:`MinGRURecurrence` and :class:`MinLSTMRecurrence` share."""
 
-    function: ClassVar[Callable[..., tuple[Tensor, Tensor]]]
+    function: ClassVar[Callable[..., Call]]
 
     def __init__(
         self,
@@ -56,21 +57,12 @@ class GatedRecurrence(Recurrence):
         if taking:
             keeping.add_(bias)
 
-    def forward(
-        self,
-        x: Tensor,
-        h0: Tensor | None = None,
-        *,
-        lengths: Tensor | None = None,
-        resets: Tensor | None = None,
-        reverse: bool = False,
-    ) -> tuple[Tensor, Tensor]:
+    def call(self, x: Tensor, state: Tensor | None) -> Call:
         if isinstance(x, Tensor) and x.dim() == 3 and x.shape[-1] != self.gates * self.hidden_size:
             raise ValueError(f"x has shape {tuple(x.shape)}, expected {self.gates} * {self.hidden_size} in the end")
-        if h0 is None and self.h0 is not None:
-            h0 = self.h0.expand(x.shape[0 if self.batch_first else 1], -1)
-        steps = {"lengths": lengths, "resets": resets, "reverse": reverse}
-        return type(self).function(x, h0, activation=self.activation, batch_first=self.batch_first, **steps)
+        if state is None and self.h0 is not None:
+            state = self.h0.expand(x.shape[0 if self.batch_first else 1], -1)
+        return type(self).function(x, state, self.activation)
 
 
 class MinGRURecurrence(GatedRecurrence):
@@ -94,7 +86,7 @@ class MinGRURecurrence(GatedRecurrence):
     """
 
     gates = 2
-    function = staticmethod(F.mingru)
+    function = staticmethod(mingru_call)
 
 
 class MinLSTMRecurrence(GatedRecurrence):
@@ -105,4 +97,4 @@ class MinLSTMRecurrence(GatedRecurrence):
     """
 
     gates = 3
-    function = staticmethod(F.minlstm)
+    function = staticmethod(minlstm_call)

@@ -3,7 +3,8 @@
 import torch
 from torch import Tensor
 
-from .. import functional as F
+from ..functional.indrnn import indrnn_call
+from ..functional.run import Call
 from .bounds import BoundedRecurrence
 from .stack import RecurrentStack
 
@@ -46,25 +47,8 @@ class IndRNNRecurrence(BoundedRecurrence):
         super().__init__(hidden_size, activation, batch_first, bound, long_memory, clamp, device, dtype)
         self.reset_parameters()
 
-    def forward(
-        self,
-        x: Tensor,
-        h0: Tensor | None = None,
-        *,
-        lengths: Tensor | None = None,
-        resets: Tensor | None = None,
-        reverse: bool = False,
-    ) -> tuple[Tensor, Tensor]:
-        return F.indrnn(
-            x,
-            self.clamped_weight(),
-            h0,
-            activation=self.activation,
-            lengths=lengths,
-            resets=resets,
-            reverse=reverse,
-            batch_first=self.batch_first,
-        )
+    def call(self, x: Tensor, state: Tensor | None) -> Call:
+        return indrnn_call(x, self.clamped_weight(), state, self.activation)
 
 
 class IndRNN(RecurrentStack):

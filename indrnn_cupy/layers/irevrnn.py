@@ -1,11 +1,13 @@
 """IRevRNN layers."""
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
-from .. import functional as F
 from ..functional.checks import check_activation, check_memory_options
-from ..functional.irevrnn import check_sub_steps
+from ..functional.irevrnn import check_sub_steps, irevrnn_call
+from ..functional.run import Call
 from .bounds import BoundedRecurrence
 from .stack import RecurrentStack
 
@@ -65,33 +67,13 @@ class IRevRNNRecurrence(BoundedRecurrence):
         nn.init.normal_(self.hidden_weights, std=SMALL)
         nn.init.normal_(self.cell_weights, std=SMALL)
 
-    def forward(
-        self,
-        x: Tensor,
-        state: tuple[Tensor, Tensor] | None = None,
-        *,
-        lengths: Tensor | None = None,
-        resets: Tensor | None = None,
-        reverse: bool = False,
-    ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+    def call(self, x: Tensor, state: tuple[Tensor, Tensor] | None) -> Call:
         if state is not None and not (isinstance(state, tuple | list) and len(state) == 2):
             raise TypeError(f"the state is {type(state).__name__}, expected the pair (h0, c0)")
         a, b = self.hidden_weights, self.cell_weights
-        return F.irevrnn(
-            x,
-            self.clamped_weight(),
-            a.abs() if self.stable else a,
-            -b.abs() if self.stable else b,
-            *((None, None) if state is None else state),
-            activation=self.activation,
-            inner_activation=self.inner_activation,
-            lengths=lengths,
-            resets=resets,
-            reverse=reverse,
-            batch_first=self.batch_first,
-            memory=self.memory,
-            every=self.every,
-        )
+        weights = self.clamped_weight(), a.abs() if self.stable else a, -b.abs() if self.stable else b
+        options: tuple[Any, ...] = self.activation, self.inner_activation, self.memory, self.every, self.batch_first
+        return irevrnn_call(x, *weights, state or (None, None), *options)
 
     def extra_repr(self) -> str:
         return f"{super().extra_repr()}, rev_len={self.rev_len}, inner_activation={self.inner_activation!r}"

@@ -62,7 +62,7 @@ class SequenceBatchNorm(nn.Module):
         self, x: Tensor, valid: Tensor | None, over: tuple[int, ...], running: tuple[Any, ...]
     ) -> tuple[Tensor, Tensor]:
         """The mean and variance over some dimensions; the running statistics move towards them."""
-        running_mean, running_variance, tracked = running
+        running_mean, running_variance, _ = running
         share = torch.ones_like(x[..., :1]) if valid is None else valid.to(x.dtype)
         count = self._whole(share.sum(over, keepdim=True))
         share = share / count.clamp(min=1)
@@ -71,15 +71,29 @@ class SequenceBatchNorm(nn.Module):
         count, mean, variance = (s.squeeze(over) for s in (count, mean, variance))
         enough = count > 1
         used = torch.where(enough, mean, running_mean), torch.where(enough, variance, running_variance)
-        unbiased = variance * count / (count - 1).clamp(min=1)
-        with torch.no_grad():
-            tracked += enough.view_as(tracked).long()
-            momentum = self.batch_norm.momentum
-            pull = 1 / tracked.clamp(min=1).view_as(count).to(x.dtype) if momentum is None else momentum
-            pull = enough.to(x.dtype) * pull
-            for statistic, found in ((running_mean, mean), (running_variance, unbiased)):
-                statistic.copy_(statistic.to(x.dtype).lerp(found, pull))
+        self.track(mean, variance, count, running)
         return used
+
+    @torch.no_grad()
+    def track(
+        self, mean: Tensor, variance: Tensor, count: Tensor | int, running: tuple[Any, ...] | None = None
+    ) -> None:
+        """Moves the running statistics towards those of `count` steps, if these are two or more."""
+        running_mean, running_variance, tracked = running or self._running()
+        momentum = self.batch_norm.momentum
+        if isinstance(count, int):  # which are two or more
+            tracked += 1
+            pull = 1 / tracked if momentum is None else momentum
+            for statistic, found in ((running_mean, mean), (running_variance, variance * (count / (count - 1)))):
+                statistic.copy_(statistic.to(mean.dtype).lerp(found, pull))
+            return
+        enough, wide = count > 1, mean.dtype
+        tracked += enough.view_as(tracked).long()
+        pull = 1 / tracked.clamp(min=1).view_as(count).to(wide) if momentum is None else momentum
+        pull = enough.to(wide) * pull
+        unbiased = variance * count / (count - 1).clamp(min=1)
+        for statistic, found in ((running_mean, mean), (running_variance, unbiased)):
+            statistic.copy_(statistic.to(wide).lerp(found, pull))
 
     def _whole(self, sums: Tensor) -> Tensor:
         """The sums over the batches of all processes, where batch norm is synchronised."""

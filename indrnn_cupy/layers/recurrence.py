@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from ..functional.checks import check_activation
+from ..functional.run import Call, run
 
 
 class Recurrence(nn.Module):
@@ -33,6 +34,22 @@ class Recurrence(nn.Module):
 
     def clamp_(self) -> None:
         """Brings parameters that have bounds back into them."""
+
+    def call(self, x: Tensor, state: Any) -> Call:
+        """The recurrence with the module's parameters, for recurrences that are one function."""
+        raise NotImplementedError
+
+    def forward(
+        self,
+        x: Tensor,
+        state: Any = None,
+        *,
+        lengths: Tensor | None = None,
+        resets: Tensor | None = None,
+        reverse: bool = False,
+    ) -> tuple[Any, ...]:
+        call = self.call(x, state)
+        return run(call, lengths=lengths, resets=resets, reverse=reverse, batch_first=self.batch_first)
 
     def step(self, x_t: Tensor, state: Any = None) -> tuple[Tensor, Any]:
         """One step of a stream: x_t `(B, gates * H)` and the state give the output, `(B, H)`, and the next state."""

@@ -32,11 +32,15 @@ def backward(
     every: int,
     parts: int,
     groups: int,
+    norm: Optional = (),
+    output: Tensor | None = None,
 ) -> list[Tensor]:
     """The gradients of the inputs, weights and initial states; empty for a state that was not given.
 
     `x` has what is kept of the `parts` tensors that the inputs came in; `states` begin with the output if that is one.
     With `groups` the rows of the batch are in so many, and the gradients of weights are those of each, (groups, ...).
+    With a `norm`, the numbers of OfScaled or of OfNormalized in norm.cuh, `grad_y` is the gradient of what comes after
+    that; `output` is the cell's, where it is needed and is no state.
     """
     cell = cell_of(key)
     x, states, grad_y = [dense(t) for t in x], [dense(t) for t in states], dense(grad_y)
@@ -51,6 +55,8 @@ def backward(
     first = [grad_y.new_zeros(B, H) if s is None else like(s, grad_y.dtype) for s in initial]
     w, kept, written = [like(w, real) for w in weights], kept_inputs(cell, x, parts), one_by_one(cell, grad_x)
     run = kernels(cell)
+    kernel = run.of_normalized if len(norm) > 2 else run.of_scaled if norm else run.backward
+    outputs = [dense(output)] if output is not None and len(norm) > 2 else []
     for block in blocks(every, grad_y, states, first, cell.has_output, lengths, reverse):
         steps = Steps(block.lengths, None if resets is None else block.of(resets), reverse, chunk)
         read, seen = [block.of(t) for t in kept], block.states
@@ -63,9 +69,9 @@ def backward(
             None if s is None and block.is_first else grad_y.new_empty(B, H, dtype=real) for s in initial
         ]
         new_sums = grad_y.new_empty(rows, B, H, dtype=real)
-        tensors = (block.of(grad_y), *read, *seen, *block.before, *w, *after)
+        tensors = (block.of(grad_y), *read, *seen, *block.before, *map(block.of, outputs), *w, *after)
         results = (*map(block.of, written), sums, new_sums, *before)
-        launch(run.backward, run.backward.defines, steps, (*tensors, *results), run.backward_chunks)
+        launch(kernel, kernel.defines, steps, (*tensors, *results, *norm), None if norm else run.backward_chunks)
         after, sums = before, new_sums
     assert sums is not None
     return [*grad_x, *_of_weights(sums, weights, cell.rows, groups), *_of_states(grad_y, after, initial)]
@@ -99,18 +105,36 @@ def _of_states(grad_y: Tensor, before: Optional, initial: Optional) -> list[Tens
     return [grad_y.new_empty(0) if g is None or s is None else like(g, s.dtype) for g, s in found]
 
 
-def _fake(key, grad_y, grad_last, x, weights, initial, states, *options):
-    cell, (parts, groups) = cell_of(key), options[-2:]
+def _fake(
+    key,
+    grad_y,
+    grad_last,
+    x,
+    weights,
+    initial,
+    states,
+    lengths,
+    resets,
+    reverse,
+    chunk,
+    every,
+    parts,
+    groups,
+    norm=(),
+    output=None,
+):
+    cell = cell_of(key)
     x, states, grad_y = [dense(t) for t in x], [dense(t) for t in states], dense(grad_y)
     grad_x = _like_inputs(cell, grad_y, x, states, parts)
     of_weights = [w.new_empty(groups, *w.shape) if groups else w.new_empty(w.shape) for w in weights]
     return [*grad_x, *of_weights, *(grad_y.new_empty(0) if s is None else s.new_empty(s.shape) for s in initial)]
 
 
-backward_op = register(
-    "cell_backward",
-    "(str cell, Tensor grad_y, Tensor?[] grad_last, Tensor[] x, Tensor[] weights, Tensor?[] initial, Tensor[] states, "
-    f"{STEPS}, int parts, int groups) -> Tensor[]",
-    backward,
-    _fake,
+ARGUMENTS = (
+    "str cell, Tensor grad_y, Tensor?[] grad_last, Tensor[] x, Tensor[] weights, Tensor?[] initial, Tensor[] states, "
+    f"{STEPS}, int parts, int groups"
+)
+backward_op = register("cell_backward", f"({ARGUMENTS}) -> Tensor[]", backward, _fake)
+block_backward_op = register(
+    "block_backward", f"({ARGUMENTS}, Tensor?[] norm, Tensor? output) -> Tensor[]", backward, _fake
 )

@@ -1,5 +1,7 @@
 """The forward op of every recurrence that is one function."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -7,6 +9,7 @@ from .blocks import kept_size, kept_states
 from .cell_kernels import kernels
 from .cells import cell_of, one_by_one
 from .launch import launch
+from .norm import unit_statistics
 from .recurrence import dense, empty_like, like, register
 from .sequence import TYPES, Steps
 
@@ -21,8 +24,14 @@ def forward(
     reverse: bool,
     chunk: int | None,
     every: int,
+    measured: bool = False,
+    norm: Sequence[Tensor | None] = (),
 ) -> list[Tensor]:
-    """The output, the other states saved for backward (every `every`-th step; none if 0), and the last states."""
+    """The output, the other states saved for backward (every `every`-th step; none if 0), and the last states.
+
+    If `measured`, also the mean and variance of each unit's output, and the number of steps, (3, H) in float64. With
+    a `norm`, the numbers of Normalized in norm.cuh, the output is normalised.
+    """
     cell = cell_of(key)
     inputs = one_by_one(cell, [dense(part) for part in x])
     first, y = inputs[0], empty_like(inputs[0])
@@ -33,15 +42,19 @@ def forward(
         empty_like(first) if every else first.new_empty(1, B, H).expand(first.shape)  # all steps in one place
         for _ in range(cell.more_states)
     ]
+    parts = [first.new_zeros((3, B, H), dtype=real)] if measured else []
     if first.numel() == 0:
         for end, begin in zip(last, before, strict=True):
             end.zero_() if begin is None else end.copy_(begin)
     else:
-        forward, *_, forward_chunks, _ = kernels(cell)
-        tensors = (*inputs, *[like(w, real) for w in weights], *before, y, *states, *last)
-        launch(forward, forward.defines, Steps(lengths, resets, reverse, chunk), tensors, forward_chunks)
+        run = kernels(cell)
+        kernel = run.measured if measured else run.normalized if norm else run.forward
+        tensors = (*inputs, *[like(w, real) for w in weights], *before, y, *states, *last, *parts, *norm)
+        chunks = None if measured or norm else run.forward_chunks
+        launch(kernel, kernel.defines, Steps(lengths, resets, reverse, chunk), tensors, chunks)
     kept = [kept_states(s, every, reverse) for s in states]
-    return [y, *kept, *[like(end, last_type(first, s)) for end, s in zip(last, initial, strict=True)]]
+    statistics = [unit_statistics(part, lengths, len(first)) for part in parts]
+    return [y, *kept, *[like(end, last_type(first, s)) for end, s in zip(last, initial, strict=True)], *statistics]
 
 
 def last_type(x: Tensor, initial: Tensor | None) -> torch.dtype:
@@ -49,7 +62,7 @@ def last_type(x: Tensor, initial: Tensor | None) -> torch.dtype:
     return x.dtype if initial is None else torch.promote_types(x.dtype, initial.dtype)
 
 
-def _fake(key, x, weights, initial, lengths, resets, reverse, chunk, every):
+def _fake(key, x, weights, initial, lengths, resets, reverse, chunk, every, measured=False, norm=()):
     cell = cell_of(key)
     y = empty_like(one_by_one(cell, [dense(part) for part in x])[0])
     T, *size = y.shape
@@ -57,10 +70,13 @@ def _fake(key, x, weights, initial, lengths, resets, reverse, chunk, every):
         y.new_empty(0) if every == 0 else empty_like(y) if every == 1 else y.new_empty(kept_size(T, every), *size)
         for _ in range(cell.more_states)
     ]
-    return [y, *kept, *(y.new_empty(size, dtype=last_type(y, s)) for s in initial)]
+    statistics = [y.new_empty(3, size[-1], dtype=torch.float64)] if measured else []
+    return [y, *kept, *(y.new_empty(size, dtype=last_type(y, s)) for s in initial), *statistics]
 
 
 STEPS = "Tensor? lengths, Tensor? resets, bool reverse, int? chunk, SymInt every"
-forward_op = register(
-    "cell_forward", f"(str cell, Tensor[] x, Tensor[] weights, Tensor?[] initial, {STEPS}) -> Tensor[]", forward, _fake
+TENSORS = "str cell, Tensor[] x, Tensor[] weights, Tensor?[] initial"
+forward_op = register("cell_forward", f"({TENSORS}, {STEPS}) -> Tensor[]", forward, _fake)
+block_forward_op = register(
+    "block_forward", f"({TENSORS}, {STEPS}, bool measured, Tensor?[] norm) -> Tensor[]", forward, _fake
 )

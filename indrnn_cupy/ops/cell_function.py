@@ -30,14 +30,19 @@ def compute(op, key, counts, options, lengths, resets, *tensors):
     return y, *last, *states
 
 
+def inputs_to_save(key, x):
+    """The tensors of inputs that backward reads: some of them or, where all are in one, that."""
+    places, inputs, *_ = facts(key)
+    return [x[n] for n in places] if len(x) == inputs else x[: len(places)]
+
+
 def save(ctx, arguments, found):
     """Notes what backward reads."""
     _, key, counts, options, lengths, resets, *tensors = arguments
     x, weights, initial = split(tensors, *counts)
-    places, inputs, has_output, _ = facts(key)
-    saved = [x[n] for n in places] if len(x) == inputs else x[: len(places)]
+    saved = inputs_to_save(key, x)
     states = found[1 + len(initial) :]
-    seen = states if has_output else (found[0], *states)
+    seen = states if facts(key)[2] else (found[0], *states)
     ctx.save_for_backward(*saved, *weights, *initial, *seen, lengths, resets)
     ctx.mark_non_differentiable(*states)
     ctx.set_materialize_grads(False)

@@ -41,6 +41,10 @@ class CellKernels(NamedTuple):
     backward: CellKernel
     states: CellKernel  # recomputes states; for cells that save more than the output
     tangent: CellKernel
+    measured: CellKernel  # forward, and what a norm's statistics come from
+    normalized: CellKernel  # forward with a norm whose statistics are known
+    of_scaled: CellKernel  # backward of that, and of a norm with its own statistics
+    of_normalized: CellKernel
     forward_chunks: Summary | None
     backward_chunks: Summary | None
 
@@ -79,6 +83,11 @@ def pointer(kind: str, name: str) -> Argument:
     return Argument([f"{kind}* {name}"], [], name)
 
 
+def mode(name: str, *numbers: str, kind: str = "const real") -> Argument:
+    """A mode of norm.cuh, with pointers to its numbers."""
+    return Argument([f"{kind}* {n}" for n in numbers], [], f"{name}({', '.join(numbers)})")
+
+
 @cache
 def kernels(cell: Cell) -> CellKernels:
     """The kernels of a cell."""
@@ -94,17 +103,20 @@ def kernels(cell: Cell) -> CellKernels:
         *(*read, before, joined(walked("scalar", ["y"][is_state:] + s))),
         joined(pointers("real", last)),
     )
-    history = joined(
+    past = (
         walked("const scalar", ["grad_y", *kept], AGAINST),
         walked("const scalar", s, BEFORE),
         Argument([f"const scalar* {name}" for name in first], [], ""),
     )
+    history = joined(*past)
     backward = (
         *(history, weights, joined(pointers("const real", [f"grad_{name}" for name in last]))),
         joined(walked("scalar", [f"grad_{name}" for name in x], AGAINST)),
         *(pointer("const real", "sums_after"), pointer("real", "sums")),
         joined(pointers("real", [f"grad_{name}" for name in first])),
     )
+    with_output = joined(*past, walked("const scalar", ["y"], AGAINST)) if cell.has_output else history
+    of_normalized = mode("OfNormalized", "rate", "mask", "mean", "by_output", "all")
     again = (
         *(joined(walked("const scalar", s[:is_state] + kept)), weights, before),
         joined(walked("scalar", s[is_state:])),
@@ -124,22 +136,26 @@ def kernels(cell: Cell) -> CellKernels:
             found = kernel(cell, f"{what}_summary", (*tensors, summary))
             chunks[place] = Summary(found, takes, clamped=not place, sums=sums)
     return CellKernels(
-        kernel(cell, "forward", forward),
-        kernel(cell, "backward", backward),
+        kernel(cell, "forward", (*forward, mode("AsItIs"))),
+        kernel(cell, "backward", (*backward, mode("OfOutput"))),
         kernel(cell, "states", again),
         kernel(cell, "tangent", tangent),
+        kernel(cell, "forward", (*forward, mode("Measured", "statistics", kind="real")), "_measured"),
+        kernel(cell, "forward", (*forward, mode("Normalized", "mean", "rate", "bias", "mask")), "_normalized"),
+        kernel(cell, "backward", (*backward, mode("OfScaled", "rate", "mask")), "_of_scaled"),
+        kernel(cell, "backward", (with_output, *backward[1:], of_normalized), "_of_normalized"),
         *chunks,
     )
 
 
-def kernel(cell: Cell, what: str, arguments: Iterable[Argument]) -> CellKernel:
+def kernel(cell: Cell, what: str, arguments: Iterable[Argument], mode: str = "") -> CellKernel:
     """The kernel that calls the function `cell_` and `what` with these, and the resets."""
     arguments = list(arguments)
     tensors, sequences, _ = joined(*arguments)
     texts = [argument.text for argument in arguments]
     strides = [f"long long {name}_t, long long {name}_b" for name in sequences]
     parameters = ", ".join((*tensors, STEPS, *strides)).replace("* ", "* __restrict__ ")
-    name = f"{cell.name}_{what}"
+    name = f"{cell.name}_{what}{mode}"
     text = (
         f'extern "C" __global__ void {name}({parameters})\n{{\n'
         "    Tile tile(T, B, H, lengths, reverse, chunk);\n"
@@ -148,7 +164,7 @@ def kernel(cell: Cell, what: str, arguments: Iterable[Argument]) -> CellKernel:
     if "against(" in text:
         text = text.replace("along(resets", "against(resets")
     rows, states = sum(cell.rows), len(cell.states)
-    lanes = NUMBERS // (2 * rows + 2 * states + 1)
+    lanes = NUMBERS // (2 * rows + 2 * states + 1 + (4 if mode else 0))
     tile = min(2048, max(64, 1 << lanes.bit_length() - 1))
     made = sequence_kernel(cell.file, name, ", ".join(tensors), tuple(sequences), tile=tile)
     counts = {"INPUTS": len(cell.inputs), "WEIGHTS": rows, "STATES": states, "KEPT": len(cell.kept)}

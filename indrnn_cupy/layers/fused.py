@@ -1,0 +1,84 @@
+"""recurrence -> norm -> dropout in few passes over memory, where nothing has to see what is between them."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules import module as modules
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from ..functional.checks import can_compile
+from ..functional.run import run_block
+from ..ops.block_function import Norm
+from ..ops.chunks import chunk_steps
+from ..ops.recurrence import transformed
+from .dropout import SequenceDropout
+from .norm import SequenceBatchNorm, is_synchronized
+from .recurrence import Recurrence
+from .sequence import State
+
+FORWARDS = (Recurrence.forward, SequenceDropout.forward, SequenceBatchNorm.forward)
+
+
+def hooked(module: nn.Module) -> bool:
+    """Whether a hook looks on when this module is called."""
+    hooks = (module._forward_hooks, module._forward_pre_hooks, module._backward_hooks, module._backward_pre_hooks)
+    return any(hooks) or modules._has_any_global_hook()
+
+
+def fuses(
+    recurrence: Recurrence, norm: nn.Module | None, dropout: SequenceDropout, x: Tensor, has_lengths: bool
+) -> bool:
+    """Whether the three, or two, run as one.
+
+    They do not where a module is of another kind or has a hook, under torch.func, in chunks of time, and without a
+    compiler.
+    """
+    parts = [recurrence, dropout] if norm is None else [recurrence, dropout, norm]
+    if any(type(part).forward not in FORWARDS or hooked(part) for part in parts):
+        return False
+    if not isinstance(x, Tensor) or x.dim() != 3 or recurrence.batch_first or not can_compile(x.device):
+        return False
+    if norm is None:
+        return bool(dropout.training and dropout.p) and not _alone(recurrence, x)
+    batch_norm: Any = norm.batch_norm
+    if type(batch_norm).forward not in (_BatchNorm.forward, nn.SyncBatchNorm.forward) or hooked(batch_norm):
+        return False
+    if batch_norm.weight is None or batch_norm.running_mean is None or (is_synchronized(batch_norm) and _compiling()):
+        return False
+    one_step = batch_norm.training and not has_lengths and x.shape[0] * x.shape[1] < 2  # which is refused
+    return not one_step and not _alone(recurrence, x)
+
+
+def _alone(recurrence: Recurrence, x: Tensor) -> bool:
+    """Whether a recurrence has to run by itself."""
+    T, B, _ = x.shape
+    return transformed() or bool(x.is_cuda and chunk_steps(T, B, recurrence.hidden_size))
+
+
+def _compiling() -> bool:
+    return torch.compiler.is_compiling()
+
+
+def fused(
+    recurrence: Recurrence,
+    norm: Any,
+    dropout: SequenceDropout,
+    x: Tensor,
+    state: State | None,
+    lengths: Tensor | None,
+    resets: Tensor | None,
+) -> tuple[Tensor, State]:
+    call = recurrence.call(x, state)
+    mask = dropout.mask(x, x.shape[1], recurrence.hidden_size)
+    settings = Norm(None, None, None, None, mask)
+    if norm is not None:
+        n = norm.batch_norm
+        whole = norm._whole if is_synchronized(n) else None
+        settings = Norm(n.weight, n.bias, n.running_mean, n.running_var, mask, n.training, n.eps, whole)
+    z, state, found = run_block(call, settings, lengths=lengths, resets=resets)
+    if norm is not None and found:
+        mean, variance, count = found[0]
+        certain = lengths is None and not settings.whole
+        norm.track(mean, variance, x.shape[0] * x.shape[1] if certain else count[:1])
+    return z, state

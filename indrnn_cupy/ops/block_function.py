@@ -1,0 +1,149 @@
+"""recurrence -> norm -> dropout as one function, as PyTorch differentiates it.
+
+    z = ((y - mean) * rate + bias) * mask,  rate = weight / sqrt(variance + eps)
+
+The gradient of z reaches y as rate * mask * grad_z + (y - mean) * by_output + all; the last two are there if the
+statistics are those of y.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from .cell_backward import backward, block_backward_op
+from .cell_forward import block_forward_op, forward
+from .cell_function import inputs_to_save, split
+from .cells import facts
+from .norm import normalize, normalize_op, normalize_sums, normalize_sums_op
+from .recurrence import backward_once, needs_gradient, seen_by_none_else
+from .sequence import TYPES
+
+
+class Norm(NamedTuple):
+    """A batch norm over all steps, and a dropout; either may be missing."""
+
+    weight: Tensor | None  # (H,)
+    bias: Tensor | None
+    mean: Tensor | None  # the running statistics
+    variance: Tensor | None
+    mask: Tensor | None  # (B, H), of a dropout
+    measured: bool = False  # the statistics are those of the output
+    eps: float = 1e-5
+    whole: Callable[[Tensor], Tensor] | None = None  # a sum over processes
+
+
+class Numbers(NamedTuple):
+    """Those of a norm as kernels take them."""
+
+    mean: Tensor  # (H,) each
+    rate: Tensor
+    bias: Tensor
+    mask: Tensor | None  # (B, H)
+
+
+def numbers(norm: Norm, statistics: tuple[Tensor, Tensor], real: torch.dtype) -> Numbers:
+    mean, variance = statistics
+    mask = None if norm.mask is None else norm.mask.to(real)
+    if norm.weight is None or norm.bias is None:
+        return Numbers(mean.to(real), torch.ones_like(mean, dtype=real), torch.zeros_like(mean, dtype=real), mask)
+    rate = (variance.double() + norm.eps).rsqrt() * norm.weight
+    return Numbers(mean.to(real), rate.to(real), norm.bias.to(real), mask)
+
+
+def known(norm: Norm, H: int, like: Tensor) -> tuple[Tensor, Tensor]:
+    """The running statistics, if there are any."""
+    if norm.mean is None or norm.variance is None:
+        return (like.new_zeros(H),) * 2
+    return norm.mean, norm.variance
+
+
+def of_all(statistics: Tensor, whole: Callable[[Tensor], Tensor]) -> Tensor:
+    """The statistics of all processes."""
+    mean, variance, count = statistics
+    counts = whole(count)
+    mean_of_all = whole(mean * count) / counts.clamp(min=1)
+    spread = whole((variance + (mean - mean_of_all).square()) * count)
+    return torch.stack((mean_of_all, spread / counts.clamp(min=1), counts))
+
+
+class BlockFunction(torch.autograd.Function):
+    """Keeps what the backward of the recurrence reads, its output, and numbers of units and lanes."""
+
+    @staticmethod
+    def forward(ctx, alone, key, counts, options, settings, lengths, resets, *tensors):
+        norm, tensors = Norm(*tensors[:5], *settings), tensors[5:]
+        x, weights, initial = split(tensors, *counts)
+        op: Any = forward if alone else block_forward_op
+        y, *found = op(key, x, weights, initial, lengths, resets, *options, norm.measured, [])
+        used, statistics = known(norm, y.shape[-1], y), y.new_zeros(3, 1, dtype=torch.float64)
+        if norm.measured:
+            statistics = found.pop()
+            if norm.whole:
+                statistics = of_all(statistics, norm.whole)
+            mean, variance, count = statistics
+            if lengths is not None or norm.whole:  # else there are two steps or more
+                mean, variance = torch.where(count > 1, statistics[:2], torch.stack(used))
+            used = mean, variance
+        n = numbers(norm, used, TYPES[y.dtype][2])
+        states, last = found[: -len(initial)], found[-len(initial) :]
+        seen = states if facts(key)[2] else (y, *states)
+        kept = inputs_to_save(key, x)
+        of_norm = norm.weight, norm.bias, used[1], statistics[2]
+        ctx.save_for_backward(*kept, *weights, *initial, *seen, y, *n, *of_norm, lengths, resets)
+        ctx.mark_non_differentiable(statistics)
+        ctx.set_materialize_grads(False)
+        ctx.alone, ctx.key, ctx.options, ctx.settings = alone, key, options, settings
+        ctx.sizes, ctx.parts = (len(kept), len(weights), len(initial), len(seen)), len(x)
+        return (normalize if alone else normalize_op)(y, *n, lengths), *last, statistics
+
+    @staticmethod
+    def backward(ctx, grad_z, *grads):
+        saved, wanted = ctx.saved_tensors, any(ctx.needs_input_grad[7:9])
+        if grad_z is None:  # only last states are used
+            y = saved[sum(ctx.sizes)]
+            grad_z = y.new_zeros(y.shape[-1]).expand(y.shape)
+        found = backward_once(partial(gradients, ctx, wanted), grad_z, grads[:-1], saved)
+        return *[None] * 7, *found
+
+
+def gradients(ctx: Any, wanted: bool, grad_z: Tensor, grad_last: Any, saved: Any) -> list[Any]:
+    """The gradients of a norm's tensors and of those of the recurrence; `wanted`: of the norm's weight or bias."""
+    x, weights, initial, states, rest = split(saved, *ctx.sizes)
+    y, mean, rate, _, mask, weight, bias, variance, count, lengths, resets = rest
+    measured, eps, whole = ctx.settings
+    op: Any = backward if ctx.alone else block_backward_op
+    add_up: Any = normalize_sums if ctx.alone else normalize_sums_op
+    of_scale, of_weight, of_bias = [rate, mask], None, None
+    if weight is not None and (measured or wanted):
+        sums, inverse = add_up(grad_z, y, mean, mask, lengths), (variance.double() + eps).rsqrt()
+        of_weight, of_bias = (sums[1] * inverse).to(weight.dtype), sums[0].to(bias.dtype)
+        if measured:
+            total, products = whole(sums) if whole else sums
+            share = torch.where(count > 1, -inverse * weight / count.clamp(min=1), 0)
+            by_output, by_all = (share * inverse.square() * products).to(mean.dtype), (share * total).to(mean.dtype)
+            of_scale += [mean, by_output, by_all]
+    found = op(
+        *(ctx.key, grad_z, list(grad_last), x, weights, initial, states, lengths, resets, *ctx.options, ctx.parts, 0),
+        *(of_scale, y if facts(ctx.key)[2] else None),
+    )
+    after = ctx.parts + len(weights)
+    of_states = (None if s is None else g for s, g in zip(initial, found[after:], strict=True))
+    return [of_weight, of_bias, None, None, None, *found[:after], *of_states]
+
+
+def run(key, x, weights, initial, lengths, resets, reverse, every, norm):
+    """z, the last states and, if they are those of the output, the statistics, (3, H): mean, variance and count."""
+    alone = seen_by_none_else(x[0])
+    tensors = *x, *weights, *initial
+    if norm.measured or needs_gradient(*tensors, norm.weight, norm.bias):
+        counts, options = (len(x), len(weights)), (reverse, 0, every)
+        found = BlockFunction.apply(alone, key, counts, options, norm[5:], lengths, resets, *norm[:5], *tensors)
+        return found if norm.measured else found[:-1]
+    op = forward if alone else block_forward_op
+    H = x[0].shape[-1] // (facts(key)[1] if len(x) == 1 else 1)
+    n = numbers(norm, known(norm, H, x[0]), TYPES[x[0].dtype][2])
+    found = op(key, x, weights, initial, lengths, resets, reverse, 0, 0, False, list(n))
+    return found[0], *found[-len(initial) :]

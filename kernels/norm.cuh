@@ -1,0 +1,95 @@
+// What a norm and a dropout do inside of the time loop: to an output on its way to memory, and to its gradient on the way
+// back. A mode is given to cell_forward or cell_backward; what it needs are numbers of each unit, or of each lane.
+//
+//     z = (y - mean) * scale + shift
+//
+// recurrence.cuh comes before it.
+#pragma once
+
+// Forward: the output as it is.
+struct AsItIs {
+    INLINE void start(const Tile&) {}
+    INLINE real of(int, real y) { return y; }
+    INLINE void finish(const Tile&) {}
+};
+
+// Forward: the output is measured as it is stored: its first number in each lane, and the sums of its distances from that
+// and of their squares, which do not cancel. (3, B, H)
+struct Measured {
+    real* to;
+    Lanes first, sum, squares;
+    INLINE Measured(real* to) : to(to) {}
+    INLINE void start(const Tile& tile) {
+        tile.fill(first, bit_cast<real>(~Constants<real>::bits(0)));  // not known: NaN
+        tile.fill(sum, 0), tile.fill(squares, 0);
+    }
+    INLINE real of(int lane, real y) {
+        const real stored = real(scalar(y)), known = first[lane], origin = known == known ? known : stored;
+        const real distance = stored - origin;
+        first[lane] = origin;
+        sum[lane] += distance;
+        squares[lane] = fma(distance, distance, squares[lane]);
+        return y;
+    }
+    INLINE void finish(const Tile& tile) {
+        const long long each = tile.B * tile.H;
+        tile.store(first, to, tile.H), tile.store(sum, to + each, tile.H), tile.store(squares, to + 2 * each, tile.H);
+    }
+};
+
+// Numbers of each unit, (H,), times those of each lane, (B, H), if there are any.
+INLINE void load_product(const Tile& tile, Lanes& lanes, const real* units, const real* mask) {
+    tile.load(lanes, units, 0);
+    if (mask) tile.each_run([&](int lane, long long row, long long unit, int width) {
+        EACH_LANE(v, width) lanes[lane + v] *= mask[row * tile.H + unit + v * THREADS];
+    });
+}
+
+// Forward: the output is normalised, where its statistics are known and nothing is kept for backward.
+struct Normalized {
+    const real *mean_of, *rate_of, *bias_of, *mask_of;  // (H,) each, and (B, H) or null
+    Lanes mean, scale, shift;
+    INLINE Normalized(const real* mean, const real* rate, const real* bias, const real* mask)
+        : mean_of(mean), rate_of(rate), bias_of(bias), mask_of(mask) {}
+    INLINE void start(const Tile& tile) {
+        tile.load(mean, mean_of, 0);
+        load_product(tile, scale, rate_of, mask_of), load_product(tile, shift, bias_of, mask_of);
+    }
+    INLINE real of(int lane, real y) { return fma(y - mean[lane], scale[lane], shift[lane]); }
+    INLINE void finish(const Tile&) {}
+};
+
+// Backward: the gradient that comes in is that of the output.
+struct OfOutput {
+    static constexpr bool READS_OUTPUT = false;
+    INLINE void start(const Tile&) {}
+    INLINE real of(int, real grad, real) { return grad; }
+};
+
+// Backward: it is that of z, whose statistics did not depend on y.
+struct OfScaled {
+    static constexpr bool READS_OUTPUT = false;
+    const real *rate_of, *mask_of;  // (H,), and (B, H) or null
+    Lanes scale;
+    INLINE OfScaled(const real* rate, const real* mask) : rate_of(rate), mask_of(mask) {}
+    INLINE void start(const Tile& tile) { load_product(tile, scale, rate_of, mask_of); }
+    INLINE real of(int lane, real grad, real) { return scale[lane] * grad; }
+};
+
+// Backward: it is that of z, normalised by the statistics of y, so that the gradient of y is
+// scale * grad + (y - mean) * by_output + all.
+struct OfNormalized {
+    static constexpr bool READS_OUTPUT = true;
+    OfScaled scaled;
+    const real *mean_of, *by_output_of, *all_of;  // (H,) each
+    Lanes mean, by_output, all;
+    INLINE OfNormalized(const real* rate, const real* mask, const real* mean, const real* by_output, const real* all)
+        : scaled(rate, mask), mean_of(mean), by_output_of(by_output), all_of(all) {}
+    INLINE void start(const Tile& tile) {
+        scaled.start(tile);
+        tile.load(mean, mean_of, 0), tile.load(by_output, by_output_of, 0), tile.load(all, all_of, 0);
+    }
+    INLINE real of(int lane, real grad, real y) {
+        return fma(scaled.scale[lane], grad, fma(by_output[lane], y - mean[lane], all[lane]));
+    }
+};

@@ -1,0 +1,263 @@
+"""recurrence -> norm -> dropout as one: the numbers and gradients of the modules one after the other, in every mode."""
+
+import copy
+from functools import partial
+
+import pytest
+import torch
+from torch import nn
+from torch.utils.checkpoint import checkpoint
+
+import indrnn_cupy
+from indrnn_cupy.check.interpreter import interpreted
+from indrnn_cupy.check.recurrences import flat
+from indrnn_cupy.layers import block
+from indrnn_cupy.layers.block import RecurrentBlock
+from indrnn_cupy.ops import block_function
+from indrnn_cupy.runtime import host
+
+HEAD = '#include "cell.cuh"\n'
+OUTPUT = "INLINE auto f(Input auto x, Weight auto u, State auto h, State auto c) {"
+OUTPUT += "const auto d = fma(u, c, tanh(x - h)); return states(0.5 * d + h * u, d).output(d * sigmoid(x + h)); }"
+LEAKY = "INLINE auto f(Input auto x, Input auto r, Weight auto u, State auto h) {"
+LEAKY += "return fma(sigmoid(r), tanh(fma(u, h, x)) - h, h); }"
+CELLS = {
+    "indrnn": indrnn_cupy.IndRNNRecurrence,
+    "indrnn-tanh": partial(indrnn_cupy.IndRNNRecurrence, activation="tanh"),
+    "irevrnn": indrnn_cupy.IRevRNNRecurrence,
+    "irevrnn-store": partial(indrnn_cupy.IRevRNNRecurrence, memory="store"),
+    "mingru": partial(indrnn_cupy.MinGRURecurrence, activation="tanh"),
+    "mingru-h0": partial(indrnn_cupy.MinGRURecurrence, learned_h0=True),
+    "minlstm": indrnn_cupy.MinLSTMRecurrence,
+    "leaky": indrnn_cupy.recurrence(source=HEAD + LEAKY).Recurrence,
+    "output": indrnn_cupy.recurrence(source=HEAD + OUTPUT).Recurrence,
+    "output-recompute": partial(indrnn_cupy.recurrence(source=HEAD + OUTPUT).Recurrence, memory="recompute", every=3),
+}
+T, B, H = 11, 4, 7
+
+
+def make(name, dropout=0.3, norm="batch", norm_first=False, dtype=torch.float64):
+    kind = CELLS[name]
+    made = RecurrentBlock(H, dropout, recurrence=getattr(kind, "func", kind), norm=norm, norm_first=norm_first,
+                          **getattr(kind, "keywords", {}))  # fmt: skip
+    if norm:
+        nn.init.uniform_(made.norm.batch_norm.weight, 0.5, 2)
+        nn.init.normal_(made.norm.batch_norm.bias)
+    return made.to(dtype)
+
+
+def steps(some):
+    return {"lengths": torch.tensor([11, 0, 5, 8]), "resets": torch.rand(T, B) < 0.2} if some else {}
+
+
+def inputs(made, state=False, dtype=torch.float64):
+    x = torch.randn(T, B, H * made.recurrence.gates, dtype=dtype)
+    x = x.transpose(0, 1).contiguous().transpose(0, 1).requires_grad_()
+    _, found = made.recurrence(x)
+    initial = tuple(torch.randn_like(s).requires_grad_() for s in flat((x, found))[1:]) if state else ()
+    return x, initial
+
+
+def everything(made, x, initial, **options):
+    """The output, the states, every gradient, and the running statistics."""
+    torch.manual_seed(1)
+    state = None if not initial else initial[0] if len(initial) == 1 else initial
+    z, *last = flat(made(x, state, **options))
+    loss = sum((t.float().sin() * torch.arange(t.numel()).view(t.shape).cos()).sum() for t in (z, *last))
+    wanted = [x, *initial, *(p for p in made.parameters() if p.requires_grad)]
+    grads = torch.autograd.grad(loss.double(), wanted, allow_unused=True)
+    return [z, *last, *grads, *made.buffers()]
+
+
+@pytest.fixture
+def compared(monkeypatch):
+    """Holds a block against the same modules one after the other."""
+
+    def compare(made, *arguments, tolerance=1e-12, **options):
+        twin, calls = copy.deepcopy(made), []
+        run = block_function.run
+        with monkeypatch.context() as patched:
+            patched.setattr(block_function, "run", lambda *a, **o: calls.append(1) or run(*a, **o))
+            actual = everything(made, *arguments, **options)
+            assert calls
+            patched.setattr(block, "fuses", lambda *_: False)
+            expected = everything(twin, *arguments, **options)
+            assert len(calls) == 1
+        for a, e in zip(actual, expected, strict=True):
+            assert (a is None) == (e is None)
+            if a is not None:
+                assert a.dtype == e.dtype
+                assert (a.double() - e.double()).abs().max() <= tolerance * e.double().abs().max().clamp(min=1)
+        return actual
+
+    return compare
+
+
+@pytest.mark.parametrize("some", [False, True], ids=["all", "lengths"])
+@pytest.mark.parametrize("name", CELLS)
+def test_equals_the_modules_in_training(name, some, compared):
+    made = make(name)
+    compared(made, *inputs(made, state=some), **steps(some))
+
+
+@pytest.mark.parametrize("some", [False, True], ids=["all", "lengths"])
+@pytest.mark.parametrize("name", ["indrnn", "irevrnn", "mingru", "output-recompute"])
+@pytest.mark.parametrize("mode", ["evaluated", "frozen", "no dropout", "no norm", "norm first", "momentum"])
+def test_equals_the_modules_in_other_modes(mode, name, some, compared):
+    made = make(
+        name, 0.0 if mode == "no dropout" else 0.3, None if mode == "no norm" else "batch", mode == "norm first"
+    )
+    everything(made, *inputs(made))  # running statistics that are not those of the beginning
+    if mode == "evaluated":
+        made.eval()
+    if mode == "frozen":
+        made.norm.eval()
+        made.norm.requires_grad_(False)
+    if mode == "momentum":
+        made.norm.batch_norm.momentum = None
+    compared(made, *inputs(made, state=some), **steps(some))
+
+
+@pytest.mark.parametrize("name", ["indrnn", "mingru", "output"])
+def test_evaluates_in_one_pass(name):
+    made = make(name, dtype=torch.float32)
+    x, _ = inputs(made, dtype=torch.float32)
+    made(x)
+    made.eval()
+    with torch.no_grad(), interpreted() as launches:
+        z, _ = made(x)
+    assert [launch.name.split("_", 1)[1] for launch in launches] == ["forward_normalized"]
+    y, _ = made.recurrence(x)
+    torch.testing.assert_close(z, made.norm(y))
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16], ids=str)
+def test_16_bits_with_float32_statistics(dtype, compared):
+    made = make("indrnn", 0.0)
+    (x, _), options = inputs(made), steps(True)
+    exact = everything(made, x, (), **options)
+    halves = copy.deepcopy(made).to(dtype)
+    rounded = everything(halves, x.detach().to(dtype).requires_grad_(), (), **options)
+    for a, e in zip(rounded[:2], exact, strict=False):
+        assert (a.double() - e).abs().max() <= 16 * torch.finfo(dtype).eps * e.abs().max()
+
+
+@pytest.mark.parametrize("mean", [0.0, 1e4])
+def test_statistics_are_not_cancelled(mean):
+    made = make("indrnn", 0.0, dtype=torch.float32)
+    with torch.no_grad():
+        made.recurrence.weight.zero_()
+    x = (torch.randn(1000, 4, H) + mean).clamp(min=0)
+    made(x)
+    exact = x.double().flatten(0, 1)
+    batch_norm = made.norm.batch_norm
+    torch.testing.assert_close(batch_norm.running_mean.double(), 0.1 * exact.mean(0), rtol=1e-5, atol=0)
+    torch.testing.assert_close(batch_norm.running_var.double(), 0.9 + 0.1 * exact.var(0), rtol=1e-5, atol=0)
+
+
+@pytest.mark.parametrize("name", ["indrnn", "minlstm", "output"])
+def test_gradcheck(name):
+    made = make(name, 0.0)
+
+    def function(x, *parameters):
+        values = dict(zip((n for n, _ in made.named_parameters()), parameters, strict=True))
+        return torch.func.functional_call(copy.deepcopy(made), values, x)[0]
+
+    x, _ = inputs(made)
+    assert torch.autograd.gradcheck(function, (x, *made.parameters()))
+    with pytest.raises(RuntimeError, match="cannot be differentiated again"):
+        (g,) = torch.autograd.grad(made(x)[0].sum(), x, create_graph=True)
+        g.sum().backward()
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float64], ids=str)
+@pytest.mark.parametrize("name", ["indrnn", "irevrnn", "output-recompute"])
+def test_interpreted_ptx_gives_the_bits_of_the_cpu(name, dtype):
+    made = make(name, dtype=dtype)
+    x, initial = inputs(made, True, dtype)
+    options = steps(True)
+    with interpreted() as launches:
+        on_gpu = everything(copy.deepcopy(made), x, initial, **options)
+    names = [launch.name.partition("_")[2] for launch in launches]
+    assert names[0] == "forward_measured" and names[-1] == "backward_of_normalized"
+    on_cpu = everything(copy.deepcopy(made), x, initial, **options)
+    assert all(torch.equal(a, e) for a, e in zip(on_gpu, on_cpu, strict=True))
+
+
+def test_moves_each_number_once():
+    T, B, H = 70, 2, 32
+    made = RecurrentBlock(H, 0.3)
+    x = torch.randn(T, B, H, requires_grad=True)
+    with interpreted() as launches:
+        z, _ = made(x)
+        forward = sum(launch.stats["global_load_bytes"] + launch.stats["global_store_bytes"] for launch in launches)
+        z.backward(torch.randn_like(z))
+    both = sum(launch.stats["global_load_bytes"] + launch.stats["global_store_bytes"] for launch in launches)
+    sequence, lanes = 4 * T * B * H, 4 * B * H
+    assert 4 * sequence < forward < 4 * sequence + 24 * lanes  # x, y; y, z
+    assert 5 * sequence < both - forward < 5 * sequence + 24 * lanes  # grad z, y; grad z, y, grad x
+
+
+@pytest.mark.parametrize("where", ["recurrence", "norm", "dropout"])
+def test_hooks_see_what_is_between(where):
+    made, seen = make("indrnn"), []
+    x, _ = inputs(made)
+    getattr(made, where).register_forward_hook(lambda module, args, output: seen.append(output))
+    made(x)
+    assert len(seen) == 1
+
+
+def test_a_subclass_is_called(monkeypatch):
+    class Twice(indrnn_cupy.IndRNNRecurrence):
+        def forward(self, x, state=None, **steps):
+            y, state = super().forward(x, state, **steps)
+            return 2 * y, state
+
+    made = RecurrentBlock(H, recurrence=Twice, norm=None, dropout=0.5)
+    x = torch.randn(T, B, H)
+    torch.manual_seed(0)
+    z, _ = made(x)
+    torch.manual_seed(0)
+    assert torch.equal(z, made.dropout(made.recurrence(x)[0]))
+
+
+@pytest.mark.parametrize("shape", [(0, 4), (11, 0), (0, 0)])
+def test_empty_batches(shape):
+    made = make("indrnn")
+    made.norm.eval()
+    z, h = made(torch.zeros(*shape, H, dtype=torch.float64, requires_grad=True))
+    z.sum().backward()
+    assert z.shape == (*shape, H) and h.shape == (shape[1], H)
+
+
+def test_fewer_than_two_steps():
+    made = make("indrnn", 0.0)
+    with pytest.raises(ValueError, match="more than 1 value per channel"):
+        made(torch.randn(1, 1, H, dtype=torch.float64))
+    made = make("indrnn", 0.0)
+    x = torch.randn(3, 2, H, dtype=torch.float64, requires_grad=True)
+    z, _ = made(x, lengths=torch.tensor([1, 0]))
+    y, _ = made.recurrence(x, lengths=torch.tensor([1, 0]))
+    torch.testing.assert_close(z[0, 0], made.norm.eval()(y)[0, 0])
+    assert made.norm.batch_norm.num_batches_tracked == 0
+
+
+def test_checkpointing_replays_the_masks():
+    made = make("indrnn")
+    x, _ = inputs(made)
+    torch.manual_seed(1)
+    expected = torch.autograd.grad(made(x)[0].sin().sum(), x)
+    torch.manual_seed(1)
+    actual = torch.autograd.grad(checkpoint(lambda x: made(x)[0], x, use_reentrant=False).sin().sum(), x)
+    assert torch.equal(actual[0], expected[0])
+
+
+def test_without_a_compiler(monkeypatch):
+    made = make("indrnn")
+    x, _ = inputs(made)
+    expected = everything(copy.deepcopy(made), x, ())
+    monkeypatch.setattr("indrnn_cupy.layers.fused.can_compile", lambda _: False)
+    monkeypatch.setattr(host, "launch", None)
+    monkeypatch.setattr("indrnn_cupy.functional.run.compiled", lambda *_: False)
+    for a, e in zip(everything(made, x, ()), expected, strict=True):
+        torch.testing.assert_close(a, e)
