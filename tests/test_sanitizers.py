@@ -5,11 +5,12 @@ import pytest
 import torch
 from sanitizers import SanitizerError, sanitized  # noqa: F401
 
+from indrnn_cupy import MinGRURecurrence, use_kernels
 from indrnn_cupy import functional as F
-from indrnn_cupy import use_kernels
 from indrnn_cupy.check.emulated_gpu import Fault
 from indrnn_cupy.check.interpreter import interpreted
 from indrnn_cupy.check.recurrences import FIRST, with_gradients
+from indrnn_cupy.layers.block import RecurrentBlock
 from indrnn_cupy.ops import gpu
 from indrnn_cupy.runtime import Kernel, cuda, source
 from indrnn_cupy.runtime.errors import KernelSignatureError
@@ -49,6 +50,24 @@ def test_kernels_are_clean_and_give_the_same_bits(recurrence, form, sanitizer, d
         assert {kernel.name for kernel in recurrence.kernels} <= set(ran)
         if form != "chunks":
             assert all(torch.equal(a, e) for a, e in zip(actual, expected, strict=True))
+
+
+@pytest.mark.parametrize("form", ["CPU", "GPU"])
+@pytest.mark.parametrize("sanitizer", ["memory", "threads"])
+def test_norms_are_clean_and_give_the_same_bits(form, sanitizer, sanitized):  # noqa: F811
+    block = RecurrentBlock(70, 0.3, recurrence=MinGRURecurrence)
+    x, lengths = torch.randn(13, 5, 140, requires_grad=True), torch.tensor([13, 0, 5, 9, 1])
+
+    def everything():
+        torch.manual_seed(0)
+        z, h_n = block(x, lengths=lengths)
+        return z, h_n, *torch.autograd.grad(z.sin().sum() + h_n.sum(), (x, *block.parameters()))
+
+    expected = everything()
+    with sanitized(sanitizer, **FORMS[form]) as ran:
+        actual = everything()
+    assert ran[0] == "mingru_forward_measured" and ran[-1] == "mingru_backward_of_normalized" and len(ran) == 6
+    assert all(torch.equal(a, e) for a, e in zip(actual, expected, strict=True))
 
 
 def edited(folder, old, new, file="cell_forward.cuh"):

@@ -38,7 +38,7 @@ def test_the_lanes_of_a_step_are_one_simd_loop(kernel):
     if "__clang__" in macros:
         pytest.skip("GCC says which loops it vectorised")
     lines = (source.KERNELS / "recurrence.cuh").read_text().splitlines()
-    (line,) = (n for n, text in enumerate(lines, 1) if "EACH_LANE(v, width) {" in text and "real in[I]" in lines[n])
+    (line,) = (n for n, text in enumerate(lines, 1) if "EACH_LANE(v, width) {" in text and "int d = 0" in lines[n])
     text, parameters = kernel.source()
     text += host.GRID.format(name=kernel.name, arguments=host.arguments_from_words(parameters))
     defines = [f"-D{d}" for d in cpu.layout(kernel, torch.float32, False, False, kernel.defines)]

@@ -32,8 +32,8 @@ class Compiled(NamedTuple):
 
 
 def programs(recurrence: Recurrence, dtype: torch.dtype, resets: bool) -> Iterator[Program]:
-    """Its kernels and, if there are any, those with a norm and the passes of chunks of time."""
-    for kernel in (*recurrence.kernels, *recurrence.block_kernels):
+    """Its kernels and, if there are any, the passes of chunks of time."""
+    for kernel in recurrence.kernels:
         yield Program(kernel, gpu.layout(kernel, dtype, resets, False, kernel.defines))
     for kernel, summary in zip(recurrence.kernels, recurrence.chunks, strict=False):
         part, own = (Program(k, gpu.layout(k, dtype, resets, True, k.defines)) for k in (summary.kernel, kernel))
@@ -42,6 +42,12 @@ def programs(recurrence: Recurrence, dtype: torch.dtype, resets: bool) -> Iterat
         yield from (part, own)
         clamped = (f"CLAMPED={summary.clamped:d}",)
         yield Program(STARTS, gpu.layout(STARTS, TYPES[dtype][2], False, False, clamped))
+
+
+def block_programs(recurrence: Recurrence, dtype: torch.dtype, resets: bool) -> Iterator[Program]:
+    """What runs it with a norm and a dropout."""
+    for kernel in recurrence.block_kernels:
+        yield Program(kernel, gpu.layout(kernel, dtype, resets, False, kernel.defines))
 
 
 def _compiles(program: Program) -> bool:

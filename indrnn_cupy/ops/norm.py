@@ -16,8 +16,12 @@ NORMALIZE = sequence_kernel(
 SUMS = sequence_kernel(
     "norm.cu", "normalize_sums", "const scalar* grad_z, const scalar* y, const real* mean, real* sums", ("grad_z", "y")
 )
-UNIT_STATISTICS = sequence_kernel("norm.cu", "unit_statistics", "const scalar* parts, double* statistics", ("parts",))
-UNIT_SUMS = sequence_kernel("norm.cu", "unit_sums", "const scalar* sums, const real* mask, double* totals", ("sums",))
+UNIT_STATISTICS = sequence_kernel(
+    "norm_units.cu", "unit_statistics", "const scalar* parts, double* statistics", ("parts",), small=True
+)
+UNIT_SUMS = sequence_kernel(
+    "norm_units.cu", "unit_sums", "const scalar* sums, const real* mask, double* totals", ("sums",), small=True
+)
 
 
 def normalize(

@@ -40,6 +40,7 @@ class SequenceKernel(Kernel):
     sequences: tuple[int, ...]  # the places of the (T, B, H) tensors among its tensors
     tile: int = 2048  # lanes whose numbers fit the first cache of a CPU's core
     defines: tuple[str, ...] = ()  # that choose the mathematics
+    small: bool = False  # over the lanes of a batch, not over time
     block_per_row: bool = False  # a block has a row of the batch with all its hidden units, which need each other
 
     def __hash__(self) -> int:  # short, as every launch looks something up by it
