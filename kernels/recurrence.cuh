@@ -114,7 +114,7 @@ INLINE void walk_row(const Tile& tile, const Sequence<const scalar*>* in, const 
             scalar* results[1][O + 1];
             UNROLL (int s = 0; s < I; ++s) values[0][s] = buffer.values[d][s];
             UNROLL (int s = 0; s < O; ++s) results[0][s] = to[s];
-            const bool reset[1] = {RESETS && buffer.reset[d]};
+            const bool reset[1] = {RESETS && d < steps_left && buffer.reset[d]};
             if (d < steps_left) work<I, O, 1>(lane, width, values, results, reset, step);
             UNROLL (int s = 0; s < O; ++s) to[s] += out[s].stride(tile);
         }
