@@ -1,11 +1,13 @@
 """Where a training step's time goes in a plain IndRNN network, and what it keeps: `python -m benchmarks.network`.
 
-Sequential MNIST's shape: 784 steps, 32 rows, 6 layers of 128 units. Each kind of module is timed by itself, forward and
-backward on a layer's input, in turn with the whole step; a figure is a median. Kept for backward: tensors of at least
-(T, B, H) numbers that autograd holds, each once.
+Sequential MNIST's shape: 784 steps, 32 rows, 6 layers of 128 units. Each part is timed by itself, forward and backward
+on a layer's input, in turn with the whole step; a figure is a median. A block is recurrence, norm and dropout, fused,
+or "in turn": with a hook, for which they run one after the other. Kept for backward: tensors of (T, B, H) numbers or
+more that autograd holds, each once. With --peers, stacks of torch.nn.LSTM and GRU of the same size, and torch.compile.
 """
 
 import argparse
+import copy
 import os
 from collections.abc import Callable
 
@@ -32,7 +34,27 @@ def autocast(precision: torch.dtype) -> torch.autocast:
     return torch.autocast("cpu", precision, enabled=precision != torch.float32)
 
 
-def measure(precision: torch.dtype, repeats: int) -> None:
+def in_turn(module: nn.Module) -> nn.Module:
+    """A copy whose blocks run their parts one after the other."""
+    module = copy.deepcopy(module)
+    for part in module.modules():
+        if isinstance(part, indrnn_cupy.SequenceDropout):
+            part.register_forward_hook(lambda *_: None)
+    return module
+
+
+class Stack(nn.Module):
+    """Layers of torch, of the network's size."""
+
+    def __init__(self, kind: type[nn.LSTM] | type[nn.GRU]) -> None:
+        super().__init__()
+        self.layers = kind(1, H, LAYERS)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.layers(x)[0]
+
+
+def measure(precision: torch.dtype, repeats: int, peers: bool) -> None:
     network = indrnn_cupy.PlainNetwork(1, H, LAYERS, dropout=0.1, bound=5 ** (1 / T))
     layer = network.layers[1]
     assert isinstance(layer, ProjectedBlock)
@@ -52,14 +74,18 @@ def measure(precision: torch.dtype, repeats: int) -> None:
 
     block = layer.block
     assert block.norm is not None
-    names = ("projection", "recurrence", "norm", "dropout")
-    parts = dict(zip(names, (layer.projection, block.recurrence, block.norm, block.dropout), strict=True))
-    functions = {"whole": step(network, pixels), "layer": step(layer, x)}
-    seconds = medians(functions | {name: step(part, x) for name, part in parts.items()}, repeats, burst=2)
-    total = sum(seconds[name] for name in parts)
-    print(f"{precision}: step {1e3 * seconds['whole']:.1f} ms, one layer {1e3 * seconds['layer']:.1f} ms")
-    for name in parts:
-        print(f"  {name:10} {1e3 * seconds[name]:5.1f} ms, {100 * seconds[name] / total:4.1f} % of the four")
+    functions = {"step": step(network, pixels), "step in turn": step(in_turn(network), pixels)}
+    if peers:
+        functions["step in turn, torch.compile"] = step(torch.compile(in_turn(network)), pixels)  # type: ignore[arg-type]
+        functions |= {f"step of nn.{kind.__name__}": step(Stack(kind), pixels) for kind in (nn.LSTM, nn.GRU)}
+    parts = {"layer": layer, "projection": layer.projection, "block": block, "block in turn": in_turn(block)}
+    parts |= {"recurrence": block.recurrence, "norm": block.norm, "dropout": block.dropout}
+    functions |= {name: step(part, x) for name, part in parts.items()}
+    copied = torch.empty_like(gradient)
+    seconds = medians(functions | {"copy_": lambda: copied.copy_(gradient)}, repeats, burst=2)
+    print(f"{precision}")
+    for name, each in seconds.items():
+        print(f"  {name:28} {1e3 * each:7.1f} ms {each / seconds['copy_']:7.1f} copies")
     with autocast(precision):
         tensors = kept(network, pixels, T * B * H)
     print(f"  kept for backward: {tensors / LAYERS:.2f} (T, B, H) tensors a layer")
@@ -68,12 +94,13 @@ def measure(precision: torch.dtype, repeats: int) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repeats", type=int, default=15)
-    repeats = parser.parse_args().repeats
+    parser.add_argument("--peers", action="store_true")
+    arguments = parser.parse_args()
     torch.set_num_threads(min(2, torch.get_num_threads()))
     indrnn_cupy.reuse_freed_memory()
     torch.manual_seed(0)
     for precision in (torch.float32, torch.bfloat16):
-        measure(precision, repeats)
+        measure(precision, arguments.repeats, arguments.peers)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,6 @@
 """Dropout of sequences."""
 
 from torch import Tensor, nn
-from torch.nn import functional
 
 
 class SequenceDropout(nn.Module):
@@ -24,7 +23,9 @@ class SequenceDropout(nn.Module):
 
     def mask(self, x: Tensor, *shape: int) -> Tensor | None:
         """What the units of each row, `shape`, are multiplied by, in the type of x; None for no dropout."""
-        return functional.dropout(x.new_ones(shape), self.p) if self.training and self.p else None
+        if not self.training or not self.p:
+            return None
+        return x.new_empty(shape).bernoulli_(1 - self.p).div_(1 - self.p)
 
     def forward(self, x: Tensor) -> Tensor:
         mask = self.mask(x, *(size for dim, size in enumerate(x.shape) if dim != self.time))

@@ -85,7 +85,8 @@ class SequenceBatchNorm(nn.Module):
             tracked += 1
             pull = 1 / tracked if momentum is None else momentum
             for statistic, found in ((running_mean, mean), (running_variance, variance * (count / (count - 1)))):
-                statistic.copy_(statistic.to(mean.dtype).lerp(found, pull))
+                wide = torch.promote_types(statistic.dtype, torch.float32)
+                statistic.copy_(statistic.to(wide).lerp(found.to(wide), pull))
             return
         enough, wide = count > 1, mean.dtype
         tracked += enough.view_as(tracked).long()

@@ -44,20 +44,23 @@ class Numbers(NamedTuple):
     mask: Tensor | None  # (B, H)
 
 
-def numbers(norm: Norm, statistics: tuple[Tensor, Tensor], real: torch.dtype) -> Numbers:
-    mean, variance = statistics
+def numbers(norm: Norm, mean: Tensor, inverse: Tensor, real: torch.dtype) -> Numbers:
+    """`inverse`: 1 / sqrt(variance + eps)."""
     mask = None if norm.mask is None else norm.mask.to(real)
     if norm.weight is None or norm.bias is None:
         return Numbers(mean.to(real), torch.ones_like(mean, dtype=real), torch.zeros_like(mean, dtype=real), mask)
-    rate = (variance.double() + norm.eps).rsqrt() * norm.weight
-    return Numbers(mean.to(real), rate.to(real), norm.bias.to(real), mask)
+    return Numbers(mean.to(real), (inverse * norm.weight).to(real), norm.bias.to(real), mask)
 
 
 def known(norm: Norm, H: int, like: Tensor) -> tuple[Tensor, Tensor]:
-    """The running statistics, if there are any."""
+    """The running mean and variance, if there are any."""
     if norm.mean is None or norm.variance is None:
         return (like.new_zeros(H),) * 2
     return norm.mean, norm.variance
+
+
+def inverse_of(variance: Tensor, norm: Norm) -> Tensor:
+    return (variance.double() + norm.eps).rsqrt()
 
 
 def of_all(statistics: Tensor, whole: Callable[[Tensor], Tensor]) -> Tensor:
@@ -78,22 +81,28 @@ class BlockFunction(torch.autograd.Function):
         x, weights, initial = split(tensors, *counts)
         op: Any = forward if alone else block_forward_op
         y, *found = op(key, x, weights, initial, lengths, resets, *options, norm.measured, [])
-        used, statistics = known(norm, y.shape[-1], y), y.new_zeros(3, 1, dtype=torch.float64)
+        statistics: Any = None
+        certain = lengths is None and not norm.whole  # that there are two steps or more
         if norm.measured:
             statistics = found.pop()
             if norm.whole:
                 statistics = of_all(statistics, norm.whole)
-            mean, variance, count = statistics
-            if lengths is not None or norm.whole:  # else there are two steps or more
-                mean, variance = torch.where(count > 1, statistics[:2], torch.stack(used))
-            used = mean, variance
-        n = numbers(norm, used, TYPES[y.dtype][2])
+        if norm.measured and certain:
+            mean, variance = statistics[0], statistics[1]
+        else:
+            mean, variance = known(norm, y.shape[-1], y)
+        if norm.measured and not certain:
+            mean, variance = torch.where(statistics[2] > 1, statistics[:2], torch.stack((mean, variance)))
+        inverse = inverse_of(variance, norm)
+        n = numbers(norm, mean, inverse, TYPES[y.dtype][2])
         states, last = found[: -len(initial)], found[-len(initial) :]
         seen = states if facts(key)[2] else (y, *states)
         kept = inputs_to_save(key, x)
-        of_norm = norm.weight, norm.bias, used[1], statistics[2]
+        count = None if statistics is None or certain else statistics[2]
+        of_norm = norm.weight, norm.bias, inverse, count
         ctx.save_for_backward(*kept, *weights, *initial, *seen, y, *n, *of_norm, lengths, resets)
-        ctx.mark_non_differentiable(statistics)
+        if statistics is not None:
+            ctx.mark_non_differentiable(statistics)
         ctx.set_materialize_grads(False)
         ctx.alone, ctx.key, ctx.options, ctx.settings = alone, key, options, settings
         ctx.sizes, ctx.parts = (len(kept), len(weights), len(initial), len(seen)), len(x)
@@ -112,19 +121,21 @@ class BlockFunction(torch.autograd.Function):
 def gradients(ctx: Any, wanted: bool, grad_z: Tensor, grad_last: Any, saved: Any) -> list[Any]:
     """The gradients of a norm's tensors and of those of the recurrence; `wanted`: of the norm's weight or bias."""
     x, weights, initial, states, rest = split(saved, *ctx.sizes)
-    y, mean, rate, _, mask, weight, bias, variance, count, lengths, resets = rest
-    measured, eps, whole = ctx.settings
+    y, mean, rate, _, mask, weight, bias, inverse, count, lengths, resets = rest
+    measured, _, whole = ctx.settings
     op: Any = backward if ctx.alone else block_backward_op
     add_up: Any = normalize_sums if ctx.alone else normalize_sums_op
     of_scale, of_weight, of_bias = [rate, mask], None, None
     if weight is not None and (measured or wanted):
-        sums, inverse = add_up(grad_z, y, mean, mask, lengths), (variance.double() + eps).rsqrt()
+        sums = add_up(grad_z, y, mean, mask, lengths)
         of_weight, of_bias = (sums[1] * inverse).to(weight.dtype), sums[0].to(bias.dtype)
         if measured:
             total, products = whole(sums) if whole else sums
-            share = torch.where(count > 1, -inverse * weight / count.clamp(min=1), 0)
-            by_output, by_all = (share * inverse.square() * products).to(mean.dtype), (share * total).to(mean.dtype)
-            of_scale += [mean, by_output, by_all]
+            share = inverse * weight / -(y.shape[0] * y.shape[1])
+            if count is not None:
+                share = torch.where(count > 1, inverse * weight / -count.clamp(min=1), 0)
+            by_output, by_all = share * inverse.square() * products, share * total
+            of_scale += [mean, by_output.to(mean.dtype), by_all.to(mean.dtype)]
     found = op(
         *(ctx.key, grad_z, list(grad_last), x, weights, initial, states, lengths, resets, *ctx.options, ctx.parts, 0),
         *(of_scale, y if facts(ctx.key)[2] else None),
@@ -144,6 +155,7 @@ def run(key, x, weights, initial, lengths, resets, reverse, every, norm):
         return found if norm.measured else found[:-1]
     op = forward if alone else block_forward_op
     H = x[0].shape[-1] // (facts(key)[1] if len(x) == 1 else 1)
-    n = numbers(norm, known(norm, H, x[0]), TYPES[x[0].dtype][2])
+    mean, variance = known(norm, H, x[0])
+    n = numbers(norm, mean, inverse_of(variance, norm), TYPES[x[0].dtype][2])
     found = op(key, x, weights, initial, lengths, resets, reverse, 0, 0, False, list(n))
     return found[0], *found[-len(initial) :]
