@@ -23,17 +23,19 @@ INLINE void cell_backward(Tile& tile, const Sequence<const scalar*> (&in)[IN],
         real n[VARIABLES], found[VARIABLES], grads[OUTPUT + STATES + 1], states[STATES + 1];  // g++ keeps arrays of one in memory
         const real* stored = in + 1 + KEPT;
         place_inputs(n, in + 1);
+        UNROLL (int i = 0; i < INPUTS; ++i) n[i] = mode.input(i, lane, n[i]);
         UNROLL (int i = 0; i < WEIGHTS; ++i) n[INPUTS + i] = w[i][lane], found[INPUTS + i] = sums[i][lane];
         UNROLL (int i = 0; i < STATES; ++i) n[INPUTS + WEIGHTS + i] = reset ? real(0) : stored[i];
         UNROLL (int i = 0; i < STATES; ++i) grads[OUTPUT + i] = grad[i][lane], states[i] = after[i][lane];
         const real grad_y = mode.of(lane, in[0], OUTPUT ? in[IN - 1] : after[0][lane]);
         grads[0] = OUTPUT ? grad_y : grad_y + grads[0];
         find_gradients(found, grads, states, n);
-        UNROLL (int i = 0; i < INPUTS; ++i) out[i] = found[i];
+        UNROLL (int i = 0; i < INPUTS; ++i) out[i] = found[i], mode.add_up(i, lane, found[i]);
         UNROLL (int i = 0; i < WEIGHTS; ++i) sums[i][lane] = found[INPUTS + i];
         UNROLL (int i = 0; i < STATES; ++i) grad[i][lane] = reset ? real(0) : found[INPUTS + WEIGHTS + i];
         UNROLL (int i = 0; i < FOLLOWED; ++i) after[i][lane] = stored[i];
     });
+    mode.finish(tile);
     UNROLL (int i = 0; i < WEIGHTS; ++i) tile.store(sums[i], sums_out + part + i * each, tile.H);
     UNROLL (int i = 0; i < STATES; ++i) tile.finish(grad[i], grad_initial[i]);
 }

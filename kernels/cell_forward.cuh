@@ -13,7 +13,7 @@ INLINE void cell_forward(Tile& tile, const Sequence<const scalar*> (&in)[INPUTS]
     mode.start(tile);
     walk(tile, in, out, resets, [&](int lane, const real* in, real* out, bool reset) INLINED {
         real n[VARIABLES];
-        UNROLL (int i = 0; i < INPUTS; ++i) n[i] = in[i];
+        UNROLL (int i = 0; i < INPUTS; ++i) n[i] = mode.input(i, lane, in[i]);
         UNROLL (int i = 0; i < WEIGHTS; ++i) n[INPUTS + i] = w[i][lane];
         UNROLL (int i = 0; i < STATES; ++i) n[INPUTS + WEIGHTS + i] = reset ? real(0) : s[i][lane];
         const auto after = step(Values{n});

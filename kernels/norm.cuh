@@ -6,16 +6,22 @@
 // recurrence.cuh comes before it.
 #pragma once
 
+// The inputs as they are.
+struct Unbiased {
+    INLINE real input(int, int, real x) { return x; }
+    INLINE void add_up(int, int, real) {}
+    INLINE void finish(const Tile&) {}
+};
+
 // Forward: the output as it is.
-struct AsItIs {
+struct AsItIs : Unbiased {
     INLINE void start(const Tile&) {}
     INLINE real of(int, real y) { return y; }
-    INLINE void finish(const Tile&) {}
 };
 
 // Forward: the output is measured as it is stored: its first number in each lane, and the sums of its distances from that
 // and of their squares, which do not cancel. (3, B, H)
-struct Measured {
+struct Measured : Unbiased {
     real* to;
     Lanes first, sum, squares;
     INLINE Measured(real* to) : to(to) {}
@@ -46,7 +52,7 @@ INLINE void load_product(const Tile& tile, Lanes& lanes, const real* units, cons
 }
 
 // Forward: the output is normalised, where its statistics are known and nothing is kept for backward.
-struct Normalized {
+struct Normalized : Unbiased {
     const real *mean_of, *rate_of, *bias_of, *mask_of;  // (H,) each, and (B, H) or null
     Lanes mean, scale, shift;
     INLINE Normalized(const real* mean, const real* rate, const real* bias, const real* mask)
@@ -56,18 +62,17 @@ struct Normalized {
         load_product(tile, scale, rate_of, mask_of), load_product(tile, shift, bias_of, mask_of);
     }
     INLINE real of(int lane, real y) { return fma(y - mean[lane], scale[lane], shift[lane]); }
-    INLINE void finish(const Tile&) {}
 };
 
 // Backward: the gradient that comes in is that of the output.
-struct OfOutput {
+struct OfOutput : Unbiased {
     static constexpr bool READS_OUTPUT = false;
     INLINE void start(const Tile&) {}
     INLINE real of(int, real grad, real) { return grad; }
 };
 
 // Backward: it is that of z, whose statistics did not depend on y.
-struct OfScaled {
+struct OfScaled : Unbiased {
     static constexpr bool READS_OUTPUT = false;
     const real *rate_of, *mask_of;  // (H,), and (B, H) or null
     Lanes scale;
@@ -78,7 +83,7 @@ struct OfScaled {
 
 // Backward: it is that of z, normalised by the statistics of y, so that the gradient of y is
 // scale * grad + (y - mean) * by_output + all.
-struct OfNormalized {
+struct OfNormalized : Unbiased {
     static constexpr bool READS_OUTPUT = true;
     OfScaled scaled;
     const real *mean_of, *by_output_of, *all_of;  // (H,) each
@@ -93,3 +98,25 @@ struct OfNormalized {
         return fma(scaled.scale[lane], grad, fma(by_output[lane], y - mean[lane], all[lane]));
     }
 };
+
+#ifdef INPUTS
+// Any of these, with a bias that is added to the inputs, (INPUTS, H), and in backward the sums over time of its gradient, onto
+// those that are there, (INPUTS, B, H).
+template <class Mode> struct Biased : Mode {
+    const real* bias_of;
+    real* sums_of;
+    Lanes bias[INPUTS], sums[INPUTS];
+    INLINE Biased(const Mode& mode, const real* bias, real* sums = nullptr) : Mode(mode), bias_of(bias), sums_of(sums) {}
+    INLINE void start(const Tile& tile) {
+        Mode::start(tile);
+        UNROLL (int i = 0; i < INPUTS; ++i) tile.load(bias[i], bias_of + i * tile.H, 0);
+        if (sums_of) UNROLL (int i = 0; i < INPUTS; ++i) tile.load(sums[i], sums_of + i * tile.B * tile.H, tile.H);
+    }
+    INLINE real input(int i, int lane, real x) { return x + bias[i][lane]; }
+    INLINE void add_up(int i, int lane, real grad) { sums[i][lane] += grad; }
+    INLINE void finish(const Tile& tile) {
+        Mode::finish(tile);
+        if (sums_of) UNROLL (int i = 0; i < INPUTS; ++i) tile.store(sums[i], sums_of + i * tile.B * tile.H, tile.H);
+    }
+};
+#endif

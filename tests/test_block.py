@@ -12,7 +12,7 @@ import indrnn_cupy
 from indrnn_cupy.check.interpreter import interpreted
 from indrnn_cupy.check.recurrences import flat
 from indrnn_cupy.layers import block
-from indrnn_cupy.layers.block import RecurrentBlock
+from indrnn_cupy.layers.block import ProjectedBlock, RecurrentBlock
 from indrnn_cupy.ops import block_function
 from indrnn_cupy.runtime import host
 
@@ -261,3 +261,27 @@ def test_without_a_compiler(monkeypatch):
     monkeypatch.setattr("indrnn_cupy.functional.run.compiled", lambda *_: False)
     for a, e in zip(everything(made, x, ()), expected, strict=True):
         torch.testing.assert_close(a, e)
+
+
+@pytest.mark.parametrize("some", [False, True], ids=["all", "lengths"])
+@pytest.mark.parametrize("name", CELLS)
+def test_a_projection_s_bias_is_added_in_the_block(name, some, monkeypatch):
+    kind = CELLS[name]
+    options = {"recurrence": getattr(kind, "func", kind), **getattr(kind, "keywords", {})}
+    made = ProjectedBlock(5, H, 0.3, **options).double()
+    nn.init.normal_(made.projection.bias)
+    x, biases = torch.randn(T, B, 5, dtype=torch.float64, requires_grad=True), []
+    run = block_function.run
+    twin, steps_ = copy.deepcopy(made), steps(some)
+    with monkeypatch.context() as patched:
+        patched.setattr(block_function, "run", lambda *a, **o: biases.append(o["norm"].added) or run(*a, **o))
+        actual = everything(made, x, (), **steps_)
+    assert biases[0] is made.projection.bias
+    twin.projection.register_forward_hook(lambda *_: None)
+    twin.block.dropout.register_forward_hook(lambda *_: None)
+    for a, e in zip(actual, everything(twin, x, (), **steps_), strict=True):
+        assert (a is None) == (e is None)
+        assert a is None or (a - e).abs().max() <= 1e-12 * e.abs().max().clamp(min=1)
+    made.eval(), twin.eval()
+    with torch.no_grad():
+        assert (made(x)[0] - twin(x)[0]).abs().max() <= 1e-12

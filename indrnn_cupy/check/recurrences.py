@@ -10,7 +10,7 @@ from torch import Tensor
 
 from .. import functional, reference
 from ..ops import egru_forms
-from ..ops.cell_kernels import kernels
+from ..ops.cell_kernels import block_kernels, kernels
 from ..ops.cells import cell_of
 from ..ops.chunks import Summary
 from ..ops.norm import NORMALIZE, SUMS, UNIT_STATISTICS, UNIT_SUMS
@@ -45,9 +45,10 @@ class Recurrence:
         """What runs it with a norm and a dropout."""
         if self.key is None:
             return ()
-        run = kernels(cell_of(self.key))
-        modes = run.measured, run.normalized, run.of_scaled, run.of_normalized
-        return (*modes, NORMALIZE, SUMS, UNIT_STATISTICS, UNIT_SUMS)
+        cell = cell_of(self.key)
+        several = 4 + (cell.more_states > 0)  # whose states may be recomputed
+        with_norm, with_bias = (block_kernels(cell, biased)[:several] for biased in (False, True))
+        return (*with_norm, *with_bias, NORMALIZE, SUMS, UNIT_STATISTICS, UNIT_SUMS)
 
     @property
     def chunks(self) -> tuple[Summary, ...]:

@@ -3,10 +3,11 @@
 from typing import Any, Literal
 
 from torch import Tensor, nn
+from torch.nn import functional
 
 from .bounds import of_last_layer
 from .dropout import SequenceDropout
-from .fused import fused, fuses
+from .fused import fused, fuses, hooked
 from .indrnn import IndRNNRecurrence
 from .norm import SequenceBatchNorm, StepBatchNorm
 from .padding import last_step, with_differences, zero_padding
@@ -150,8 +151,19 @@ class ProjectedBlock(nn.Module):
         self, x: Tensor, state: State | None = None, *, lengths: Tensor | None = None, resets: Tensor | None = None
     ) -> tuple[Tensor, State]:
         if not self.differences:
-            return self.block(self.projection(x), state, lengths=lengths, resets=resets)
+            return self._run(x, state, lengths=lengths, resets=resets)
         state, before = split(state, 2)
-        y, state = self.block(self.projection(x), state, lengths=lengths, resets=resets)
+        y, state = self._run(x, state, lengths=lengths, resets=resets)
         last = last_step(y, lengths, initial=before)
         return with_differences(y, lengths, before=before, resets=resets), (state, last)
+
+    def _run(self, x: Tensor, state: State | None, **steps: Tensor | None) -> tuple[Tensor, State]:
+        """The block after the projection, whose bias a fused block adds itself."""
+        block, project = self.block, self.projection
+        whole = type(project).forward is nn.Linear.forward and not hooked(project) and not hooked(block)
+        if block.norm_first or not whole or project.bias is None:
+            return block(project(x), state, **steps)
+        y = functional.linear(x, project.weight)
+        if fuses(block.recurrence, block.norm, block.dropout, y, steps["lengths"] is not None):
+            return fused(block.recurrence, block.norm, block.dropout, y, state, **steps, bias=project.bias)
+        return block(y + project.bias, state, **steps)

@@ -68,14 +68,16 @@ def fused(
     state: State | None,
     lengths: Tensor | None,
     resets: Tensor | None,
+    bias: Tensor | None = None,
 ) -> tuple[Tensor, State]:
+    """The output and the state; `bias`, (gates * H,), is added to x."""
     call = recurrence.call(x, state)
     mask = dropout.mask(x, x.shape[1], recurrence.hidden_size)
-    settings = Norm(None, None, None, None, mask)
+    settings = Norm(None, None, None, None, mask, bias)
     if norm is not None:
         n = norm.batch_norm
         whole = norm._whole if is_synchronized(n) else None
-        settings = Norm(n.weight, n.bias, n.running_mean, n.running_var, mask, n.training, n.eps, whole)
+        settings = Norm(n.weight, n.bias, n.running_mean, n.running_var, mask, bias, n.training, n.eps, whole)
     z, state, found = run_block(call, settings, lengths=lengths, resets=resets)
     if norm is not None and found:
         mean, variance, count = found[0]

@@ -30,6 +30,7 @@ class Norm(NamedTuple):
     mean: Tensor | None  # the running statistics
     variance: Tensor | None
     mask: Tensor | None  # (B, H), of a dropout
+    added: Tensor | None  # a bias of the inputs, side by side
     measured: bool = False  # the statistics are those of the output
     eps: float = 1e-5
     whole: Callable[[Tensor], Tensor] | None = None  # a sum over processes
@@ -77,10 +78,10 @@ class BlockFunction(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx, alone, key, counts, options, settings, lengths, resets, *tensors):
-        norm, tensors = Norm(*tensors[:5], *settings), tensors[5:]
+        norm, tensors = Norm(*tensors[:6], *settings), tensors[6:]
         x, weights, initial = split(tensors, *counts)
         op: Any = forward if alone else block_forward_op
-        y, *found = op(key, x, weights, initial, lengths, resets, *options, norm.measured, [])
+        y, *found = op(key, x, weights, initial, lengths, resets, *options, norm.measured, [], norm.added)
         statistics: Any = None
         certain = lengths is None and not norm.whole  # that there are two steps or more
         if norm.measured:
@@ -99,7 +100,7 @@ class BlockFunction(torch.autograd.Function):
         seen = states if facts(key)[2] else (y, *states)
         kept = inputs_to_save(key, x)
         count = None if statistics is None or certain else statistics[2]
-        of_norm = norm.weight, norm.bias, inverse, count
+        of_norm = norm.weight, norm.bias, norm.added, inverse, count
         ctx.save_for_backward(*kept, *weights, *initial, *seen, y, *n, *of_norm, lengths, resets)
         if statistics is not None:
             ctx.mark_non_differentiable(statistics)
@@ -121,7 +122,7 @@ class BlockFunction(torch.autograd.Function):
 def gradients(ctx: Any, wanted: bool, grad_z: Tensor, grad_last: Any, saved: Any) -> list[Any]:
     """The gradients of a norm's tensors and of those of the recurrence; `wanted`: of the norm's weight or bias."""
     x, weights, initial, states, rest = split(saved, *ctx.sizes)
-    y, mean, rate, _, mask, weight, bias, inverse, count, lengths, resets = rest
+    y, mean, rate, _, mask, weight, bias, added, inverse, count, lengths, resets = rest
     measured, _, whole = ctx.settings
     op: Any = backward if ctx.alone else block_backward_op
     add_up: Any = normalize_sums if ctx.alone else normalize_sums_op
@@ -138,24 +139,25 @@ def gradients(ctx: Any, wanted: bool, grad_z: Tensor, grad_last: Any, saved: Any
             of_scale += [mean, by_output.to(mean.dtype), by_all.to(mean.dtype)]
     found = op(
         *(ctx.key, grad_z, list(grad_last), x, weights, initial, states, lengths, resets, *ctx.options, ctx.parts, 0),
-        *(of_scale, y if facts(ctx.key)[2] else None),
+        *(of_scale, y if facts(ctx.key)[2] else None, added),
     )
+    of_added = None if added is None else found.pop()
     after = ctx.parts + len(weights)
     of_states = (None if s is None else g for s, g in zip(initial, found[after:], strict=True))
-    return [of_weight, of_bias, None, None, None, *found[:after], *of_states]
+    return [of_weight, of_bias, None, None, None, of_added, *found[:after], *of_states]
 
 
 def run(key, x, weights, initial, lengths, resets, reverse, every, norm):
     """z, the last states and, if they are those of the output, the statistics, (3, H): mean, variance and count."""
     alone = seen_by_none_else(x[0])
     tensors = *x, *weights, *initial
-    if norm.measured or needs_gradient(*tensors, norm.weight, norm.bias):
+    if norm.measured or needs_gradient(*tensors, norm.weight, norm.bias, norm.added):
         counts, options = (len(x), len(weights)), (reverse, 0, every)
-        found = BlockFunction.apply(alone, key, counts, options, norm[5:], lengths, resets, *norm[:5], *tensors)
+        found = BlockFunction.apply(alone, key, counts, options, norm[6:], lengths, resets, *norm[:6], *tensors)
         return found if norm.measured else found[:-1]
     op = forward if alone else block_forward_op
     H = x[0].shape[-1] // (facts(key)[1] if len(x) == 1 else 1)
     mean, variance = known(norm, H, x[0])
     n = numbers(norm, mean, inverse_of(variance, norm), TYPES[x[0].dtype][2])
-    found = op(key, x, weights, initial, lengths, resets, reverse, 0, 0, False, list(n))
+    found = op(key, x, weights, initial, lengths, resets, reverse, 0, 0, False, list(n), norm.added)
     return found[0], *found[-len(initial) :]

@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from typing import TypeAlias
 
+import torch
 from torch import Tensor
 
 from .blocks import blocks
 from .cell import Cell
 from .cell_forward import STEPS
-from .cell_kernels import kernels
+from .cell_kernels import BlockKernels, CellKernels, block_kernels, kernels
 from .cells import cell_of, kept_inputs, one_by_one
 from .launch import launch
 from .recurrence import dense, empty_like, like, register, sum_rows, widened
@@ -34,13 +35,14 @@ def backward(
     groups: int,
     norm: Optional = (),
     output: Tensor | None = None,
+    bias: Tensor | None = None,
 ) -> list[Tensor]:
     """The gradients of the inputs, weights and initial states; empty for a state that was not given.
 
     `x` has what is kept of the `parts` tensors that the inputs came in; `states` begin with the output if that is one.
     With `groups` the rows of the batch are in so many, and the gradients of weights are those of each, (groups, ...).
     With a `norm`, the numbers of OfScaled or of OfNormalized in norm.cuh, `grad_y` is the gradient of what comes after
-    that; `output` is the cell's, where it is needed and is no state.
+    that; `output` is the cell's, where it is needed and is no state. The gradient of a `bias` of the inputs comes last.
     """
     cell = cell_of(key)
     x, states, grad_y = [dense(t) for t in x], [dense(t) for t in states], dense(grad_y)
@@ -51,11 +53,17 @@ def backward(
     if grad_y.numel() == 0:
         sums = grad_y.new_zeros(rows, B, H, dtype=real)
         after = [grad_y.new_zeros(B, H) if g is None else g.clone() for g in after]
-        return [*grad_x, *_of_weights(sums, weights, cell.rows, groups), *_of_states(grad_y, after, initial)]
+        of_bias = [] if bias is None else [torch.zeros_like(bias)]
+        return [*grad_x, *_of_weights(sums, weights, cell.rows, groups), *_of_states(grad_y, after, initial), *of_bias]
     first = [grad_y.new_zeros(B, H) if s is None else like(s, grad_y.dtype) for s in initial]
     w, kept, written = [like(w, real) for w in weights], kept_inputs(cell, x, parts), one_by_one(cell, grad_x)
-    run = kernels(cell)
-    kernel = run.of_normalized if len(norm) > 2 else run.of_scaled if norm else run.backward
+    run: CellKernels | BlockKernels = kernels(cell)
+    kernel, chunks = kernels(cell).backward, kernels(cell).backward_chunks
+    bias_sums = [] if bias is None else [grad_y.new_zeros(len(cell.inputs), B, H, dtype=real)]
+    added = [] if bias is None else [like(bias, real)]
+    if norm:
+        run, chunks = (blocked := block_kernels(cell, bias is not None)), None
+        kernel = blocked.of_normalized if len(norm) > 2 else blocked.of_scaled
     outputs = [dense(output)] if output is not None and len(norm) > 2 else []
     for block in blocks(every, grad_y, states, first, cell.has_output, lengths, reverse):
         steps = Steps(block.lengths, None if resets is None else block.of(resets), reverse, chunk)
@@ -63,7 +71,7 @@ def backward(
         if every > 1:
             again = [empty_like(block.of(grad_y)) for _ in range(cell.more_states)]
             entering = [like(s, real) for s in block.before]
-            launch(run.states, run.states.defines, steps, (*seen, *read, *w, *entering, *again))
+            launch(run.states, run.states.defines, steps, (*seen, *read, *w, *entering, *again, *added))
             seen = [*seen, *again]
         before: Optional = [
             None if s is None and block.is_first else grad_y.new_empty(B, H, dtype=real) for s in initial
@@ -71,10 +79,11 @@ def backward(
         new_sums = grad_y.new_empty(rows, B, H, dtype=real)
         tensors = (block.of(grad_y), *read, *seen, *block.before, *map(block.of, outputs), *w, *after)
         results = (*map(block.of, written), sums, new_sums, *before)
-        launch(kernel, kernel.defines, steps, (*tensors, *results, *norm), None if norm else run.backward_chunks)
+        launch(kernel, kernel.defines, steps, (*tensors, *results, *norm, *added, *bias_sums), chunks)
         after, sums = before, new_sums
     assert sums is not None
-    return [*grad_x, *_of_weights(sums, weights, cell.rows, groups), *_of_states(grad_y, after, initial)]
+    of_bias = [] if bias is None else [like(sum_rows(bias_sums[0].movedim(1, 0).flatten(1)), bias.dtype)]
+    return [*grad_x, *_of_weights(sums, weights, cell.rows, groups), *_of_states(grad_y, after, initial), *of_bias]
 
 
 def _like_inputs(cell: Cell, grad_y: Tensor, x: list[Tensor], states: list[Tensor], parts: int) -> list[Tensor]:
@@ -105,29 +114,14 @@ def _of_states(grad_y: Tensor, before: Optional, initial: Optional) -> list[Tens
     return [grad_y.new_empty(0) if g is None or s is None else like(g, s.dtype) for g, s in found]
 
 
-def _fake(
-    key,
-    grad_y,
-    grad_last,
-    x,
-    weights,
-    initial,
-    states,
-    lengths,
-    resets,
-    reverse,
-    chunk,
-    every,
-    parts,
-    groups,
-    norm=(),
-    output=None,
-):
-    cell = cell_of(key)
+def _fake(key, grad_y, grad_last, x, weights, initial, states, *options):
+    cell, (parts, groups, *of_block) = cell_of(key), options[5:]
     x, states, grad_y = [dense(t) for t in x], [dense(t) for t in states], dense(grad_y)
     grad_x = _like_inputs(cell, grad_y, x, states, parts)
     of_weights = [w.new_empty(groups, *w.shape) if groups else w.new_empty(w.shape) for w in weights]
-    return [*grad_x, *of_weights, *(grad_y.new_empty(0) if s is None else s.new_empty(s.shape) for s in initial)]
+    of_states = (grad_y.new_empty(0) if s is None else s.new_empty(s.shape) for s in initial)
+    of_bias = [bias.new_empty(bias.shape) for bias in of_block[2:] if bias is not None]
+    return [*grad_x, *of_weights, *of_states, *of_bias]
 
 
 ARGUMENTS = (
@@ -136,5 +130,5 @@ ARGUMENTS = (
 )
 backward_op = register("cell_backward", f"({ARGUMENTS}) -> Tensor[]", backward, _fake)
 block_backward_op = register(
-    "block_backward", f"({ARGUMENTS}, Tensor?[] norm, Tensor? output) -> Tensor[]", backward, _fake
+    "block_backward", f"({ARGUMENTS}, Tensor?[] norm, Tensor? output, Tensor? bias) -> Tensor[]", backward, _fake
 )

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from .blocks import kept_size, kept_states
-from .cell_kernels import kernels
+from .cell_kernels import block_kernels, kernels
 from .cells import cell_of, one_by_one
 from .launch import launch
 from .norm import unit_statistics
@@ -26,11 +26,12 @@ def forward(
     every: int,
     measured: bool = False,
     norm: Sequence[Tensor | None] = (),
+    bias: Tensor | None = None,
 ) -> list[Tensor]:
     """The output, the other states saved for backward (every `every`-th step; none if 0), and the last states.
 
     If `measured`, also the mean and variance of each unit's output, and the number of steps, (3, H) in float64. With
-    a `norm`, the numbers of Normalized in norm.cuh, the output is normalised.
+    a `norm`, the numbers of Normalized in norm.cuh, the output is normalised. The `bias` is added to the inputs.
     """
     cell = cell_of(key)
     inputs = one_by_one(cell, [dense(part) for part in x])
@@ -47,11 +48,14 @@ def forward(
         for end, begin in zip(last, before, strict=True):
             end.zero_() if begin is None else end.copy_(begin)
     else:
-        run = kernels(cell)
-        kernel = run.measured if measured else run.normalized if norm else run.forward
         tensors = (*inputs, *[like(w, real) for w in weights], *before, y, *states, *last, *parts, *norm)
-        chunks = None if measured or norm else run.forward_chunks
-        launch(kernel, kernel.defines, Steps(lengths, resets, reverse, chunk), tensors, chunks)
+        run, steps = kernels(cell), Steps(lengths, resets, reverse, chunk)
+        if not measured and not norm:
+            launch(run.forward, run.forward.defines, steps, tensors, run.forward_chunks)
+        else:
+            block = block_kernels(cell, bias is not None)
+            kernel = block.measured if measured else block.normalized
+            launch(kernel, kernel.defines, steps, tensors if bias is None else (*tensors, like(bias, real)))
     kept = [kept_states(s, every, reverse) for s in states]
     statistics = [unit_statistics(part, lengths, len(first)) for part in parts]
     return [y, *kept, *[like(end, last_type(first, s)) for end, s in zip(last, initial, strict=True)], *statistics]
@@ -62,7 +66,7 @@ def last_type(x: Tensor, initial: Tensor | None) -> torch.dtype:
     return x.dtype if initial is None else torch.promote_types(x.dtype, initial.dtype)
 
 
-def _fake(key, x, weights, initial, lengths, resets, reverse, chunk, every, measured=False, norm=()):
+def _fake(key, x, weights, initial, lengths, resets, reverse, chunk, every, measured=False, norm=(), bias=None):
     cell = cell_of(key)
     y = empty_like(one_by_one(cell, [dense(part) for part in x])[0])
     T, *size = y.shape
@@ -78,5 +82,5 @@ STEPS = "Tensor? lengths, Tensor? resets, bool reverse, int? chunk, SymInt every
 TENSORS = "str cell, Tensor[] x, Tensor[] weights, Tensor?[] initial"
 forward_op = register("cell_forward", f"({TENSORS}, {STEPS}) -> Tensor[]", forward, _fake)
 block_forward_op = register(
-    "block_forward", f"({TENSORS}, {STEPS}, bool measured, Tensor?[] norm) -> Tensor[]", forward, _fake
+    "block_forward", f"({TENSORS}, {STEPS}, bool measured, Tensor?[] norm, Tensor? bias) -> Tensor[]", forward, _fake
 )

@@ -41,12 +41,18 @@ class CellKernels(NamedTuple):
     backward: CellKernel
     states: CellKernel  # recomputes states; for cells that save more than the output
     tangent: CellKernel
+    forward_chunks: Summary | None
+    backward_chunks: Summary | None
+
+
+class BlockKernels(NamedTuple):
+    """What a recurrence runs with a norm and a dropout; see norm.cuh."""
+
     measured: CellKernel  # forward, and what a norm's statistics come from
     normalized: CellKernel  # forward with a norm whose statistics are known
     of_scaled: CellKernel  # backward of that, and of a norm with its own statistics
     of_normalized: CellKernel
-    forward_chunks: Summary | None
-    backward_chunks: Summary | None
+    states: CellKernel
 
 
 class Argument(NamedTuple):
@@ -88,9 +94,20 @@ def mode(name: str, *numbers: str, kind: str = "const real") -> Argument:
     return Argument([f"{kind}* {n}" for n in numbers], [], f"{name}({', '.join(numbers)})")
 
 
+class Tensors(NamedTuple):
+    """The tensors of a cell's passes."""
+
+    read: tuple[Argument, ...]  # inputs and weights
+    forward: tuple[Argument, ...]
+    history: Argument  # what backward reads of the time
+    with_output: Argument  # and of the output, if that is no state
+    backward: tuple[Argument, ...]  # the rest
+    states: tuple[Argument, ...]
+    tangent: tuple[Argument, ...]
+
+
 @cache
-def kernels(cell: Cell) -> CellKernels:
-    """The kernels of a cell."""
+def tensors_of(cell: Cell) -> Tensors:
     x, w, s = (
         [f"{prefix}{n}" for n in range(len(names))]  # which are nobody's names
         for prefix, names in (("x", cell.inputs), ("w", cell.weights), ("s", cell.states))
@@ -99,52 +116,75 @@ def kernels(cell: Cell) -> CellKernels:
     weights, before = joined(pointers("const real", w, cell.rows)), joined(pointers("const real", first))
     is_state = 1 - cell.has_output  # the output
     read = joined(walked("const scalar", x)), weights
-    forward = (
-        *(*read, before, joined(walked("scalar", ["y"][is_state:] + s))),
-        joined(pointers("real", last)),
-    )
     past = (
         walked("const scalar", ["grad_y", *kept], AGAINST),
         walked("const scalar", s, BEFORE),
         Argument([f"const scalar* {name}" for name in first], [], ""),
     )
-    history = joined(*past)
-    backward = (
-        *(history, weights, joined(pointers("const real", [f"grad_{name}" for name in last]))),
-        joined(walked("scalar", [f"grad_{name}" for name in x], AGAINST)),
-        *(pointer("const real", "sums_after"), pointer("real", "sums")),
-        joined(pointers("real", [f"grad_{name}" for name in first])),
+    return Tensors(
+        read,
+        (*read, before, joined(walked("scalar", ["y"][is_state:] + s)), joined(pointers("real", last))),
+        joined(*past),
+        joined(*past, walked("const scalar", ["y"] * cell.has_output, AGAINST)),
+        (
+            *(weights, joined(pointers("const real", [f"grad_{name}" for name in last]))),
+            joined(walked("scalar", [f"grad_{name}" for name in x], AGAINST)),
+            *(pointer("const real", "sums_after"), pointer("real", "sums")),
+            joined(pointers("real", [f"grad_{name}" for name in first])),
+        ),
+        (
+            *(joined(walked("const scalar", s[:is_state] + kept)), weights, before),
+            joined(walked("scalar", s[is_state:])),
+        ),
+        (
+            joined(walked("const scalar", [*x, *(f"d_{name}" for name in x)])),
+            *(weights, joined(pointers("const real", [f"d_{name}" for name in w], cell.rows))),
+            *(before, joined(pointers("const real", [f"d_{name}" for name in first]))),
+            *(joined(walked("scalar", ["d_y"])), joined(pointers("real", [f"d_{name}" for name in last]))),
+        ),
     )
-    with_output = joined(*past, walked("const scalar", ["y"], AGAINST)) if cell.has_output else history
-    of_normalized = mode("OfNormalized", "rate", "mask", "mean", "by_output", "all")
-    again = (
-        *(joined(walked("const scalar", s[:is_state] + kept)), weights, before),
-        joined(walked("scalar", s[is_state:])),
-    )
-    tangent = (
-        joined(walked("const scalar", [*x, *(f"d_{name}" for name in x)])),
-        *(weights, joined(pointers("const real", [f"d_{name}" for name in w], cell.rows))),
-        *(before, joined(pointers("const real", [f"d_{name}" for name in first]))),
-        *(joined(walked("scalar", ["d_y"])), joined(pointers("real", [f"d_{name}" for name in last]))),
-    )
+
+
+@cache
+def kernels(cell: Cell) -> CellKernels:
+    """The kernels of a cell."""
+    t = tensors_of(cell)
     chunks: list[Summary | None] = [None, None]
-    if len(s) == 1:
+    if len(cell.states) == 1:
         summary = pointer("real", "summary")
-        for place, (what, *tensors) in enumerate((("forward", *read), ("backward", history, weights))):
+        for place, what, tensors in ((0, "forward", t.read), (1, "backward", (t.history, t.read[1]))):
             takes = sum(len(argument.tensors) for argument in tensors)
-            sums = (None, takes + len(x) + 2)[place] if w else None
+            sums = (None, takes + len(cell.inputs) + 2)[place] if cell.weights else None
             found = kernel(cell, f"{what}_summary", (*tensors, summary))
             chunks[place] = Summary(found, takes, clamped=not place, sums=sums)
     return CellKernels(
-        kernel(cell, "forward", (*forward, mode("AsItIs"))),
-        kernel(cell, "backward", (*backward, mode("OfOutput"))),
-        kernel(cell, "states", again),
-        kernel(cell, "tangent", tangent),
-        kernel(cell, "forward", (*forward, mode("Measured", "statistics", kind="real")), "_measured"),
-        kernel(cell, "forward", (*forward, mode("Normalized", "mean", "rate", "bias", "mask")), "_normalized"),
-        kernel(cell, "backward", (*backward, mode("OfScaled", "rate", "mask")), "_of_scaled"),
-        kernel(cell, "backward", (with_output, *backward[1:], of_normalized), "_of_normalized"),
+        kernel(cell, "forward", (*t.forward, mode("AsItIs"))),
+        kernel(cell, "backward", (t.history, *t.backward, mode("OfOutput"))),
+        kernel(cell, "states", (*t.states, mode("AsItIs"))),
+        kernel(cell, "tangent", t.tangent),
         *chunks,
+    )
+
+
+@cache
+def block_kernels(cell: Cell, biased: bool) -> BlockKernels:
+    """Those with a norm and a dropout; `biased`: with a bias of the inputs too."""
+    t = tensors_of(cell)
+
+    def made(what: str, tensors: Iterable[Argument], of: Argument, name: str, *sums: str) -> CellKernel:
+        if biased:
+            numbers = [*of.tensors, "const real* bias_of_inputs", *(f"real* {n}" for n in sums)]
+            kind, names = of.text.partition("(")[0], ", ".join((of.text, "bias_of_inputs", *sums))
+            of, name = Argument(numbers, [], f"Biased<{kind}>({names})"), f"{name}_biased"
+        return kernel(cell, what, (*tensors, of), name)
+
+    of_normalized = mode("OfNormalized", "rate", "mask", "mean", "by_output", "all")
+    return BlockKernels(
+        made("forward", t.forward, mode("Measured", "statistics", kind="real"), "_measured"),
+        made("forward", t.forward, mode("Normalized", "mean", "rate", "bias", "mask"), "_normalized"),
+        made("backward", (t.history, *t.backward), mode("OfScaled", "rate", "mask"), "_of_scaled", "bias_sums"),
+        made("backward", (t.with_output, *t.backward), of_normalized, "_of_normalized", "bias_sums"),
+        made("states", t.states, mode("AsItIs"), ""),
     )
 
 
@@ -164,7 +204,7 @@ def kernel(cell: Cell, what: str, arguments: Iterable[Argument], mode: str = "")
     if "against(" in text:
         text = text.replace("along(resets", "against(resets")
     rows, states = sum(cell.rows), len(cell.states)
-    lanes = NUMBERS // (2 * rows + 2 * states + 1 + (4 if mode else 0))
+    lanes = NUMBERS // (2 * rows + 2 * states + 1 + (4 + 2 * len(cell.inputs) if mode else 0))
     tile = min(2048, max(64, 1 << lanes.bit_length() - 1))
     made = sequence_kernel(cell.file, name, ", ".join(tensors), tuple(sequences), tile=tile)
     counts = {"INPUTS": len(cell.inputs), "WEIGHTS": rows, "STATES": states, "KEPT": len(cell.kept)}
