@@ -11,7 +11,7 @@ INLINE void cell_forward(Tile& tile, const Sequence<const scalar*> (&in)[INPUTS]
     UNROLL (int i = 0; i < WEIGHTS; ++i) tile.load(w[i], weights[i], 0);
     UNROLL (int i = 0; i < STATES; ++i) tile.start(s[i], initial[i]);
     mode.start(tile);
-    walk(tile, in, out, resets, [&](int lane, const real* in, real* out, bool reset) INLINED {
+    walk(tile, in, out, resets, [&](int lane, const real* in, real* out, bool reset, long long k) INLINED {
         real n[VARIABLES];
         UNROLL (int i = 0; i < INPUTS; ++i) n[i] = mode.input(i, lane, in[i]);
         UNROLL (int i = 0; i < WEIGHTS; ++i) n[INPUTS + i] = w[i][lane];
@@ -20,7 +20,7 @@ INLINE void cell_forward(Tile& tile, const Sequence<const scalar*> (&in)[INPUTS]
         if (OUTPUT) out[0] = output_of(after).value;
         values_of(out + OUTPUT, after.states);
         UNROLL (int i = 0; i < STATES; ++i) s[i][lane] = out[OUTPUT + i];
-        out[0] = mode.of(lane, out[0]);
+        out[0] = mode.of(lane, out[0], k);
     });
     mode.finish(tile);
     UNROLL (int i = 0; i < STATES; ++i) tile.finish(s[i], last[i]);

@@ -102,13 +102,14 @@ template <class A, class B> INLINE auto fmax(const A& a, const B& b) -> decltype
     return extreme(dual(a), dual(b), x > y || x != x, y > x || y != y);
 }
 
-// x to a whole power.
-template <int N, unsigned A> INLINE Dual<A> pow(const Dual<A>& x) {
-    real y = 1, slope = N;
-    UNROLL (int i = 1; i < (N < 0 ? -N : N); ++i) y *= x.value;
-    slope *= N < 0 ? 1 / (y * x.value * x.value) : y;
-    return chain(N == 0 ? real(1) : N < 0 ? 1 / (y * x.value) : y * x.value, x, N == 0 ? real(0) : slope);
+// x to a whole power n.
+template <unsigned A> INLINE Dual<A> pow(const Dual<A>& x, int n) {
+    real y = 1, slope = n;
+    UNROLL (int i = 1; i < (n < 0 ? -n : n); ++i) y *= x.value;
+    slope *= n < 0 ? 1 / (y * x.value * x.value) : y;
+    return chain(n == 0 ? real(1) : n < 0 ? 1 / (y * x.value) : y * x.value, x, n == 0 ? real(0) : slope);
 }
+template <int N, unsigned A> INLINE Dual<A> pow(const Dual<A>& x) { return pow(x, N); }
 
 // The derivatives of x times a slope that may be infinite: 0 where those of x are, as where x is clamped.
 template <int K = 0, unsigned A> INLINE void steepen(Dual<A>& y, const Dual<A>& x, real slope) {

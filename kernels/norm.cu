@@ -14,7 +14,7 @@ extern "C" __global__ void normalize(
     Normalized norm(mean, rate, bias, mask);
     norm.start(tile);
     walk(tile, {along(y, y_t, y_b)}, {along(z, z_t, z_b)}, along(resets, resets_t, resets_b),
-         [&](int lane, const real* in, real* out, bool) INLINED { out[0] = norm.of(lane, in[0]); });
+         [&](int lane, const real* in, real* out, bool) INLINED { out[0] = norm.of(lane, in[0], 0); });
 }
 
 // Of each lane, the sums over time of the gradient of z, and of that times y - mean: (2, B, H).

@@ -16,30 +16,26 @@ struct Unbiased {
 // Forward: the output as it is.
 struct AsItIs : Unbiased {
     INLINE void start(const Tile&) {}
-    INLINE real of(int, real y) { return y; }
+    INLINE real of(int, real y, long long) { return y; }
 };
 
-// Forward: the output is measured as it is stored: its first number in each lane, and the sums of its distances from that
-// and of their squares, which do not cancel. (3, B, H)
+// Forward: the output is measured as it is stored: its first number in each lane, and of the distances from that the mean and
+// the sum of squares about it, by Welford, so that nothing cancels. (3, B, H)
 struct Measured : Unbiased {
     real* to;
-    Lanes first, sum, squares;
+    Lanes first, mean, spread;
     INLINE Measured(real* to) : to(to) {}
-    INLINE void start(const Tile& tile) {
-        tile.fill(first, bit_cast<real>(~Constants<real>::bits(0)));  // not known: NaN
-        tile.fill(sum, 0), tile.fill(squares, 0);
-    }
-    INLINE real of(int lane, real y) {
-        const real stored = real(scalar(y)), known = first[lane], origin = known == known ? known : stored;
-        const real distance = stored - origin;
-        first[lane] = origin;
-        sum[lane] += distance;
-        squares[lane] = fma(distance, distance, squares[lane]);
+    INLINE void start(const Tile& tile) { tile.fill(first, 0), tile.fill(mean, 0), tile.fill(spread, 0); }
+    INLINE real of(int lane, real y, long long k) {
+        const real stored = real(scalar(y)), share = 1 / real(k + 1), origin = k ? first[lane] : stored;
+        const real distance = stored - origin, apart = distance - mean[lane], now = fma(apart, share, mean[lane]);
+        first[lane] = origin, mean[lane] = now;
+        spread[lane] = fma(apart, distance - now, spread[lane]);
         return y;
     }
     INLINE void finish(const Tile& tile) {
         const long long each = tile.B * tile.H;
-        tile.store(first, to, tile.H), tile.store(sum, to + each, tile.H), tile.store(squares, to + 2 * each, tile.H);
+        tile.store(first, to, tile.H), tile.store(mean, to + each, tile.H), tile.store(spread, to + 2 * each, tile.H);
     }
 };
 
@@ -61,7 +57,7 @@ struct Normalized : Unbiased {
         tile.load(mean, mean_of, 0);
         load_product(tile, scale, rate_of, mask_of), load_product(tile, shift, bias_of, mask_of);
     }
-    INLINE real of(int lane, real y) { return fma(y - mean[lane], scale[lane], shift[lane]); }
+    INLINE real of(int lane, real y, long long) { return fma(y - mean[lane], scale[lane], shift[lane]); }
 };
 
 // Backward: the gradient that comes in is that of the output.

@@ -18,11 +18,11 @@ extern "C" __global__ void unit_statistics(
             const double n = double(lengths[row]), before = count;
             if (n <= 0) continue;
             count += n;
-            const scalar *first = parts + row * H + unit, *sum = first + rows * H, *squares = sum + rows * H;
+            const scalar *first = parts + row * H + unit, *of_row = first + rows * H, *around = of_row + rows * H;
             EACH_LANE(v, width) {
-                const double s = sum[v * THREADS], own = s / n, apart = first[v * THREADS] + own - mean[v];
+                const double apart = double(first[v * THREADS]) + double(of_row[v * THREADS]) - mean[v];
                 mean[v] += apart * (n / count);
-                spread[v] += squares[v * THREADS] - s * own + apart * apart * (before * (n / count));
+                spread[v] += double(around[v * THREADS]) + apart * apart * (before * (n / count));
             }
         }
         EACH_LANE(v, width) {

@@ -53,16 +53,23 @@ INLINE void clear_rest(const Tile& tile, const Sequence<scalar*>& s) {
     });
 }
 
-// D steps of a run of lanes, one after the other.
+// Calls a step, with its number k if it takes that.
+template <class Step>
+INLINE void call(Step& step, int lane, const real* in, real* out, bool reset, long long k) {
+    if constexpr (requires { step(lane, in, out, reset, k); }) step(lane, in, out, reset, k);
+    else step(lane, in, out, reset);
+}
+
+// D steps of a run of lanes, one after the other, from the k-th on.
 template <int I, int O, int D, class Step>
 INLINE void work(int lane, int width, const scalar* const (&from)[D][I], scalar* const (&to)[D][O + 1],
-                 const bool (&reset)[D], Step& step) {
+                 const bool (&reset)[D], long long k, Step& step) {
     scalar results[D][O + 1][LANES];
     EACH_LANE(v, width) {
         UNROLL (int d = 0; d < D; ++d) {
             real in[I], out[O + 1];
             UNROLL (int s = 0; s < I; ++s) in[s] = from[d][s][v];
-            step(lane + v, in, out, reset[d]);
+            call(step, lane + v, in, out, reset[d], k + d);
             UNROLL (int s = 0; s < O; ++s) results[d][s][v] = out[s];
         }
     }
@@ -115,7 +122,7 @@ INLINE void walk_row(const Tile& tile, const Sequence<const scalar*>* in, const 
             UNROLL (int s = 0; s < I; ++s) values[0][s] = buffer.values[d][s];
             UNROLL (int s = 0; s < O; ++s) results[0][s] = to[s];
             const bool reset[1] = {RESETS && d < steps_left && buffer.reset[d]};
-            if (d < steps_left) work<I, O, 1>(lane, width, values, results, reset, step);
+            if (d < steps_left) work<I, O, 1>(lane, width, values, results, reset, k + d, step);
             UNROLL (int s = 0; s < O; ++s) to[s] += out[s].stride(tile);
         }
     };
@@ -162,7 +169,7 @@ INLINE void walk_run(const Tile& tile, const Sequence<const scalar*>* in, const 
         UNROLL (int s = 0; s < O; ++s) to[d][s] = out[s].at(tile, k + d, length, row) + unit;
         reset[d] = RESETS && *resets.at(tile, k + d, length, row);
     }
-    work<I, O, D>(lane, width, from, to, reset, step);
+    work<I, O, D>(lane, width, from, to, reset, k, step);
 }
 
 // All rows together, D steps at a time: long runs of memory at each step. The sequences' strides are often powers of two,
@@ -184,7 +191,8 @@ INLINE void walk_tile(const Tile& tile, const Sequence<const scalar*>* in, const
 #endif
 
 // Walks all sequences together: step(lane, in, out, reset) gets one number of each input and sets one of each output;
-// `reset` says that the state before the step is zero, by `resets` (T, B), where it is not null.
+// `reset` says that the state before the step is zero, by `resets` (T, B), where it is not null. A step that takes a fifth
+// argument gets its number in the walk.
 template <int I, int O, class Step>
 INLINE void walk(const Tile& tile, const Sequence<const scalar*> (&in)[I], const Sequence<scalar*> (&out)[O],
                  const Sequence<const bool*>& resets, Step step) {

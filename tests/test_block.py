@@ -155,6 +155,88 @@ def test_statistics_are_not_cancelled(mean):
     torch.testing.assert_close(batch_norm.running_var.double(), 0.9 + 0.1 * exact.var(0), rtol=1e-5, atol=0)
 
 
+@pytest.mark.parametrize(("T", "mean", "deviation"), [(784, 2.3, 0.0), (4000, 100.0, 0.1), (8000, 3.0, 0.01)])
+def test_a_first_step_unlike_the_others(T, mean, deviation):
+    """As of a state that grows from 0."""
+    made = RecurrentBlock(8)
+    made.recurrence.weight.data.zero_()
+    exact, in_turn = copy.deepcopy(made).double(), copy.deepcopy(made)
+    in_turn.dropout.register_forward_hook(lambda *_: None)
+    x = mean + deviation * torch.randn(T, 4, 8)
+    x[0] = 0
+    errors = [(m(x)[0] - exact(x.double())[0]).abs().max() for m in (made, in_turn)]
+    assert errors[0] <= errors[1]
+
+
+def changed(made, change):
+    """A block with a change, and its parts one after the other."""
+    change(made)
+    in_turn = copy.deepcopy(made)
+    if "forward" not in vars(in_turn.dropout):
+        in_turn.dropout.register_forward_hook(lambda *_: None)
+    return made, in_turn
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda m: setattr(m.norm.batch_norm, "bias", None),
+        lambda m: setattr(m.norm.batch_norm, "track_running_stats", False),
+        lambda m: setattr(m.norm.batch_norm, "num_batches_tracked", None),
+        lambda m: setattr(m.dropout, "forward", lambda x: 100 * x),
+    ],
+    ids=["no bias", "frozen statistics", "no count", "a forward of its own"],
+)
+def test_what_a_user_changes_holds(change):
+    made, in_turn = changed(make("indrnn", 0.0), change)
+    x, _ = inputs(made)
+    for a, e in zip(everything(made, x, ()), everything(in_turn, x, ()), strict=True):
+        torch.testing.assert_close(a, e)
+
+
+def test_a_norm_of_another_width_is_refused():
+    made = make("indrnn", 0.0).eval()
+    made.norm.batch_norm = nn.BatchNorm1d(1).double().eval()
+    with torch.no_grad(), pytest.raises(RuntimeError, match="should contain"):
+        made(inputs(made)[0])
+
+
+def test_only_the_state_is_used():
+    made = make("indrnn", 0.0)
+    made(inputs(made)[0])[1].sum().backward()
+    assert made.norm.batch_norm.weight.grad is None and made.norm.batch_norm.bias.grad is None
+    assert made.recurrence.weight.grad.abs().max() > 0
+
+
+def test_a_bias_may_change_before_backward():
+    made = make("indrnn", 0.0)
+    x, _ = inputs(made)
+    (expected,) = torch.autograd.grad(made(x)[0].square().sum(), x)
+    z, _ = made(x)
+    with torch.no_grad():
+        made.norm.batch_norm.bias += 1
+    assert torch.equal(torch.autograd.grad(z.square().sum(), x)[0], expected)
+
+
+def test_the_average_of_all_batches_is_exact():
+    made, in_turn = changed(make("indrnn", 0.0), lambda m: setattr(m.norm.batch_norm, "momentum", None))
+    for _ in range(3):
+        x, _ = inputs(made)
+        made(x), in_turn(x)
+    torch.testing.assert_close(
+        made.norm.batch_norm.running_mean, in_turn.norm.batch_norm.running_mean, rtol=1e-12, atol=0
+    )
+
+
+def test_exports_in_training():
+    made, auto = make("indrnn", 0.0), torch.export.Dim.AUTO
+    x, _ = inputs(made)
+    twin = copy.deepcopy(made)
+    sizes = ({0: auto, 1: auto},)
+    exported = torch.export.export(made, (x.detach(),), dynamic_shapes=sizes, strict=False).module()
+    torch.testing.assert_close(exported(x.detach())[0], twin(x)[0])
+
+
 @pytest.mark.parametrize("name", ["indrnn", "minlstm", "output"])
 def test_gradcheck(name):
     made = make(name, 0.0)

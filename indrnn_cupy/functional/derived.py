@@ -55,7 +55,12 @@ class CellFunction:
             raise TypeError(
                 f"{cell.name} got {len(tensors)} tensors, expected {expected}, the inputs also side by side in one"
             )
-        x = tensors[: len(tensors) - n_w]
+        x, of_weights = tensors[: len(tensors) - n_w], tensors[len(tensors) - n_w :]
+        if len(x) < n_x and any(x[0].shape[-1:] != (n_x * w.shape[-1],) or w.dim() > 2 for w in of_weights):
+            raise TypeError(
+                f"{cell.name} got {len(tensors)} tensors, expected {', '.join((*cell.inputs, *cell.weights))}; or "
+                f"{' and '.join(cell.inputs)} side by side in one, of {n_x} numbers for each hidden unit"
+            )
         names = cell.inputs if len(x) == n_x else (f"x, which has {', '.join(cell.inputs)} side by side,",)
         rows = [n if p.rows else None for p, n in zip(cell.parameters[n_x : n_x + n_w], cell.rows, strict=True)]
         weights = dict(zip(cell.weights, zip(tensors[len(x) :], rows, strict=True), strict=True))
@@ -76,7 +81,8 @@ def _run(*tensors: Tensor, function: CellFunction, **options: Any) -> tuple[Tens
     cell = function.cell
     known = [*(f"{name}0" for name in cell.states), *OPTIONS]
     if unknown := options.keys() - set(known):
-        raise TypeError(f"{cell.name} got {', '.join(sorted(unknown))}, expected {', '.join(known)}")
+        by_position = f"; {', '.join((*cell.inputs, *cell.weights))} are given by position"
+        raise TypeError(f"{cell.name} got {', '.join(sorted(unknown))}, expected {', '.join(known)}{by_position}")
     call = function.call(*tensors, **options)
     steps: dict[str, Any] = {name: options.get(name, OPTIONS[name]) for name in STEPS}
     return run(call, **steps)

@@ -7,7 +7,7 @@ from torch.nn import functional
 
 from .bounds import of_last_layer
 from .dropout import SequenceDropout
-from .fused import fused, fuses, hooked
+from .fused import called, fused, fuses, hooked
 from .indrnn import IndRNNRecurrence
 from .norm import SequenceBatchNorm, StepBatchNorm
 from .padding import last_step, with_differences, zero_padding
@@ -58,12 +58,16 @@ class RecurrentBlock(nn.Module):
         super().__init__()
         if odd := {"batch_first", "device", "dtype"} & options.keys():
             raise TypeError(
-                f"{', '.join(sorted(odd))}: networks take (T, B, features); move and convert them with .to()"
+                f"{', '.join(sorted(odd))} is not an option of networks: they take (T, B, features), so transpose a "
+                "batch that comes first, and are moved and converted by .to()"
             )
         if norm not in ("batch", "step", "layer", None):
             raise ValueError(f"norm is {norm!r}, expected 'batch', 'step', 'layer' or None")
         if (max_steps is not None) != (norm == "step"):
-            raise ValueError(f"max_steps goes with norm='step', and they are {max_steps} and {norm!r}")
+            raise ValueError(
+                f"norm is {norm!r} and max_steps is {max_steps}; norm='step' needs max_steps, the longest sequence, "
+                "and no other norm takes it"
+            )
         self.recurrence = recurrence(hidden_size, **(of_last_layer(options) if last else options))
         width = width_before(hidden_size, {"recurrence": recurrence}) if norm_first else hidden_size
         self.norm: nn.Module | None = None
@@ -127,7 +131,8 @@ def width_before(hidden_size: int, options: dict[str, Any]) -> int:
     recurrence = options.get("recurrence", IndRNNRecurrence)
     if not isinstance(recurrence, type) or not issubclass(recurrence, Recurrence):
         name = getattr(recurrence, "__name__", recurrence)
-        raise TypeError(f"recurrence is {name}, expected the class of a recurrence alone, such as IndRNNRecurrence")
+        own = f"{name}.Recurrence" if hasattr(recurrence, "Recurrence") else "IndRNNRecurrence"
+        raise TypeError(f"recurrence is {name}, expected the class of a recurrence alone, such as {own}")
     return recurrence.gates * hidden_size
 
 
@@ -160,7 +165,7 @@ class ProjectedBlock(nn.Module):
     def _run(self, x: Tensor, state: State | None, **steps: Tensor | None) -> tuple[Tensor, State]:
         """The block after the projection, whose bias a fused block adds itself."""
         block, project = self.block, self.projection
-        whole = type(project).forward is nn.Linear.forward and not hooked(project) and not hooked(block)
+        whole = called(project) is nn.Linear.forward and not hooked(project) and not hooked(block)
         if block.norm_first or not whole or project.bias is None:
             return block(project(x), state, **steps)
         y = functional.linear(x, project.weight)

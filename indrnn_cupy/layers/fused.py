@@ -35,19 +35,28 @@ def fuses(
     compiler.
     """
     parts = [recurrence, dropout] if norm is None else [recurrence, dropout, norm]
-    if any(type(part).forward not in FORWARDS or hooked(part) for part in parts):
+    if any(called(part) not in FORWARDS or hooked(part) for part in parts):
         return False
     if not isinstance(x, Tensor) or x.dim() != 3 or recurrence.batch_first or not can_compile(x.device):
         return False
     if norm is None:
         return bool(dropout.training and dropout.p) and not _alone(recurrence, x)
-    batch_norm: Any = norm.batch_norm
-    if type(batch_norm).forward not in (_BatchNorm.forward, nn.SyncBatchNorm.forward) or hooked(batch_norm):
+    n: Any = norm.batch_norm
+    if called(n) not in (_BatchNorm.forward, nn.SyncBatchNorm.forward) or hooked(n):
         return False
-    if batch_norm.weight is None or batch_norm.running_mean is None or (is_synchronized(batch_norm) and _compiling()):
+    if not n.track_running_stats or n.num_batches_tracked is None or (is_synchronized(n) and _compiling()):
         return False
-    one_step = batch_norm.training and not has_lengths and x.shape[0] * x.shape[1] < 2  # which is refused
+    if any(
+        t is None or t.shape != (recurrence.hidden_size,) for t in (n.weight, n.bias, n.running_mean, n.running_var)
+    ):
+        return False
+    one_step = n.training and not has_lengths and x.shape[0] * x.shape[1] < 2  # which is refused
     return not one_step and not _alone(recurrence, x)
+
+
+def called(module: nn.Module) -> Any:
+    """The function that its call runs."""
+    return getattr(module.forward, "__func__", None)
 
 
 def _alone(recurrence: Recurrence, x: Tensor) -> bool:

@@ -81,11 +81,12 @@ class SequenceBatchNorm(nn.Module):
         """Moves the running statistics towards those of `count` steps, if these are two or more."""
         running_mean, running_variance, tracked = running or self._running()
         momentum = self.batch_norm.momentum
-        if isinstance(count, int):  # which are two or more
+        if isinstance(count, int | torch.SymInt):  # which are two or more
             tracked += 1
-            pull = 1 / tracked if momentum is None else momentum
+            share = 1 / tracked.double() if momentum is None else momentum
             for statistic, found in ((running_mean, mean), (running_variance, variance * (count / (count - 1)))):
                 wide = torch.promote_types(statistic.dtype, torch.float32)
+                pull = share.to(wide) if isinstance(share, Tensor) else share
                 statistic.copy_(statistic.to(wide).lerp(found.to(wide), pull))
             return
         enough, wide = count > 1, mean.dtype

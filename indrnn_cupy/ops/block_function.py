@@ -92,6 +92,7 @@ class BlockFunction(torch.autograd.Function):
             mean, variance = statistics[0], statistics[1]
         else:
             mean, variance = known(norm, y.shape[-1], y)
+            mean = mean.clone()  # it may have changed when backward reads it
         if norm.measured and not certain:
             mean, variance = torch.where(statistics[2] > 1, statistics[:2], torch.stack((mean, variance)))
         inverse = inverse_of(variance, norm)
@@ -100,8 +101,8 @@ class BlockFunction(torch.autograd.Function):
         seen = states if facts(key)[2] else (y, *states)
         kept = inputs_to_save(key, x)
         count = None if statistics is None or certain else statistics[2]
-        of_norm = norm.weight, norm.bias, norm.added, inverse, count
-        ctx.save_for_backward(*kept, *weights, *initial, *seen, y, *n, *of_norm, lengths, resets)
+        of_norm = norm.weight, norm.added, inverse, count
+        ctx.save_for_backward(*kept, *weights, *initial, *seen, y, n.mean, n.rate, n.mask, *of_norm, lengths, resets)
         if statistics is not None:
             ctx.mark_non_differentiable(statistics)
         ctx.set_materialize_grads(False)
@@ -111,25 +112,25 @@ class BlockFunction(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx, grad_z, *grads):
-        saved, wanted = ctx.saved_tensors, any(ctx.needs_input_grad[7:9])
-        if grad_z is None:  # only last states are used
+        saved, normed = ctx.saved_tensors, grad_z is not None
+        if not normed:  # only last states are used
             y = saved[sum(ctx.sizes)]
             grad_z = y.new_zeros(y.shape[-1]).expand(y.shape)
-        found = backward_once(partial(gradients, ctx, wanted), grad_z, grads[:-1], saved)
+        found = backward_once(partial(gradients, ctx, normed), grad_z, grads[:-1], saved)
         return *[None] * 7, *found
 
 
-def gradients(ctx: Any, wanted: bool, grad_z: Tensor, grad_last: Any, saved: Any) -> list[Any]:
-    """The gradients of a norm's tensors and of those of the recurrence; `wanted`: of the norm's weight or bias."""
+def gradients(ctx: Any, normed: bool, grad_z: Tensor, grad_last: Any, saved: Any) -> list[Any]:
+    """The gradients of a norm's tensors and of those of the recurrence; `normed`: there is one of z."""
     x, weights, initial, states, rest = split(saved, *ctx.sizes)
-    y, mean, rate, _, mask, weight, bias, added, inverse, count, lengths, resets = rest
+    y, mean, rate, mask, weight, added, inverse, count, lengths, resets = rest
     measured, _, whole = ctx.settings
     op: Any = backward if ctx.alone else block_backward_op
     add_up: Any = normalize_sums if ctx.alone else normalize_sums_op
     of_scale, of_weight, of_bias = [rate, mask], None, None
-    if weight is not None and (measured or wanted):
+    if weight is not None and normed and (measured or any(ctx.needs_input_grad[7:9])):
         sums = add_up(grad_z, y, mean, mask, lengths)
-        of_weight, of_bias = (sums[1] * inverse).to(weight.dtype), sums[0].to(bias.dtype)
+        of_weight, of_bias = (sums[1] * inverse).to(weight.dtype), sums[0].to(weight.dtype)
         if measured:
             total, products = whole(sums) if whole else sums
             share = inverse * weight / -(y.shape[0] * y.shape[1])

@@ -71,6 +71,8 @@ def read_cell(path: Any = None, text: str | None = None, options: Mapping[str, A
         raise TypeError("expected the path of a .cu file, or source=, the text of one")
     if text is not None:
         return declared("the source of a recurrence", text, options or {})
+    if "\n" in str(path):
+        raise KernelSourceError("expected the path of a .cu file and got a text; give a text as source=")
     file = Path(path).absolute()
     try:
         return declared(str(file), file.read_text(encoding="utf-8-sig"), options or {})
@@ -86,9 +88,9 @@ def declared(file: str, text: str, options: Mapping[str, Any]) -> Cell:
     found = list(functions(file, plain))
     cells = [f for f in found if not f.name.endswith("_gradient")]
     if len(cells) != 1:
-        names = ", ".join(f.name for f in cells) or "none"
+        what = "the functions " + ", ".join(f.name for f in cells) if cells else "no function of this form"
         raise KernelSignatureError(
-            f"{file} has {names}, expected one function `INLINE auto name(Input auto x, Weight auto w, State auto h)`"
+            f"{file} has {what}, expected one function `INLINE auto name(Input auto x, Weight auto w, State auto h) {{`"
         )
     (cell,) = cells
     check(cell)

@@ -79,7 +79,7 @@ def check(cell: Function) -> None:
             raise KernelSignatureError(f"{cell.where} has {role} {name}, which only {cell.name}_gradient may have")
         if ROLES.index(role) < last:
             raise KernelSignatureError(
-                f"{cell.where} has {role} {name} late, expected inputs, then weights, then states"
+                f"{cell.where} has {role} {name} too late, expected inputs, then weights, then states"
             )
         if name in seen or (f"{name}0" in seen and role == "State"):
             taken = name if name in seen else f"{name}0, which is what the first state {name} is called"

@@ -1,4 +1,4 @@
-"""Trains an IndRNN network on the adding problem; a network without a memory has a mean squared error of 0.167.
+"""Trains a recurrent network on the adding problem; a network without a memory has a mean squared error of 0.167.
 
 python -m tasks.adding_problem.train
 python -m tasks.adding_problem.train --length 5000
