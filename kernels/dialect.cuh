@@ -90,7 +90,7 @@ struct BFloat16 {
     BFloat16() = default;
     INLINE BFloat16(float value) {
         const unsigned b = bit_cast<unsigned>(value);
-        bits = value != value ? 0x7fc0 : (b + 0x7fff + ((b >> 16) & 1)) >> 16;
+        bits = (b & 0x7fffffff) > 0x7f800000 ? 0x7fc0 : (b + 0x7fff + ((b >> 16) & 1)) >> 16;
     }
     INLINE operator float() const { return bit_cast<float>(unsigned(bits) << 16); }
 };
