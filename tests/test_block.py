@@ -14,6 +14,9 @@ from indrnn_cupy.check.recurrences import flat
 from indrnn_cupy.layers import block
 from indrnn_cupy.layers.block import ProjectedBlock, RecurrentBlock
 from indrnn_cupy.ops import block_function
+from indrnn_cupy.ops.cell_backward import block_backward_op
+from indrnn_cupy.ops.cell_forward import block_forward_op
+from indrnn_cupy.ops.norm import normalize_op, normalize_sums_op
 from indrnn_cupy.runtime import host
 
 HEAD = '#include "cell.cuh"\n'
@@ -367,3 +370,18 @@ def test_a_projection_s_bias_is_added_in_the_block(name, some, monkeypatch):
     made.eval(), twin.eval()
     with torch.no_grad():
         assert (made(x)[0] - twin(x)[0]).abs().max() <= 1e-12
+
+
+def test_ops_are_as_they_are_declared():
+    key, real = "indrnn ACTIVATION=Tanh", {"dtype": torch.float64}
+    x, u, bias = torch.randn(T, B, H, **real), torch.rand(H, **real), torch.randn(H, **real)
+    mean, rate, mask = torch.randn(H, **real), torch.rand(H, **real), torch.rand(B, H, **real)
+    lengths = torch.tensor([11, 0, 5, 8])
+    check = partial(torch.library.opcheck, test_utils=("test_schema", "test_faketensor"))
+    for measured, norm in ((True, []), (False, [mean, rate, bias, mask])):
+        check(block_forward_op, (key, [x], [u], [None], lengths, None, False, 0, 1, measured, norm, bias))
+    for norm in ([rate, mask], [rate, mask, mean, bias, mean]):
+        options = lengths, None, False, 0, 1, 1, 0, norm, None, bias
+        check(block_backward_op, (key, x, [None], [], [u], [None], [x.tanh()], *options))
+    check(normalize_op, (x, mean, rate, bias, mask, lengths))
+    check(normalize_sums_op, (x, x, mean, mask, lengths))

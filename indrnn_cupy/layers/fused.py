@@ -34,39 +34,35 @@ def fuses(
     They do not where a module is of another kind or has a hook, under torch.func, in chunks of time, and without a
     compiler.
     """
-    parts = [recurrence, dropout] if norm is None else [recurrence, dropout, norm]
-    if any(called(part) not in FORWARDS or hooked(part) for part in parts):
+    if not isinstance(x, Tensor) or x.dim() != 3 or not can_compile(x.device):
         return False
-    if not isinstance(x, Tensor) or x.dim() != 3 or recurrence.batch_first or not can_compile(x.device):
+    if any(called(part) not in FORWARDS or hooked(part) for part in (recurrence, dropout)) or recurrence.batch_first:
+        return False
+    T, B, _ = x.shape
+    if transformed() or (x.is_cuda and chunk_steps(T, B, recurrence.hidden_size)):
         return False
     if norm is None:
-        return bool(dropout.training and dropout.p) and not _alone(recurrence, x)
+        return bool(dropout.training and dropout.p)
+    enough = has_lengths or T * B > 1  # else it refuses to measure
+    return _norm_fuses(norm, recurrence.hidden_size, enough)
+
+
+def _norm_fuses(norm: nn.Module, H: int, enough: bool) -> bool:
+    if called(norm) not in FORWARDS or hooked(norm):
+        return False
     n: Any = norm.batch_norm
     if called(n) not in (_BatchNorm.forward, nn.SyncBatchNorm.forward) or hooked(n):
         return False
-    if not n.track_running_stats or n.num_batches_tracked is None or (is_synchronized(n) and _compiling()):
+    if not n.track_running_stats or n.num_batches_tracked is None or (n.training and not enough):
         return False
-    if any(
-        t is None or t.shape != (recurrence.hidden_size,) for t in (n.weight, n.bias, n.running_mean, n.running_var)
-    ):
+    if any(t is None or t.shape != (H,) for t in (n.weight, n.bias, n.running_mean, n.running_var)):
         return False
-    one_step = n.training and not has_lengths and x.shape[0] * x.shape[1] < 2  # which is refused
-    return not one_step and not _alone(recurrence, x)
+    return not (is_synchronized(n) and torch.compiler.is_compiling())
 
 
 def called(module: nn.Module) -> Any:
     """The function that its call runs."""
     return getattr(module.forward, "__func__", None)
-
-
-def _alone(recurrence: Recurrence, x: Tensor) -> bool:
-    """Whether a recurrence has to run by itself."""
-    T, B, _ = x.shape
-    return transformed() or bool(x.is_cuda and chunk_steps(T, B, recurrence.hidden_size))
-
-
-def _compiling() -> bool:
-    return torch.compiler.is_compiling()
 
 
 def fused(
