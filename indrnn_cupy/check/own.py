@@ -61,6 +61,9 @@ def declaration(recurrence: OwnRecurrence) -> str:
         "output": "no state" if cell.has_output else f"the state {cell.states[0]}",
         "gradient": "by hand" if cell.by_hand else "derived",
     }
+    text = without_comments(cell.code)
+    if unused := [p.name for p in cell.parameters if len(re.findall(rf"\b{p.name}\b", text)) < 2]:
+        lines["not used"] = ", ".join(unused)
     if cell.by_hand and len(cell.kept) < len(cell.inputs):
         lines["not kept"] = ", ".join(name for n, name in enumerate(cell.inputs) if n not in cell.kept)
     return "\n".join(f"{name:<12} {text}" for name, text in lines.items())

@@ -102,6 +102,11 @@ def _check_on_cpu(recurrences: Sequence[Recurrence], findings: Findings) -> bool
                             str(recurrence)
                         )
                         break
+                    if any(output.isnan().any() for output in call(*inputs)):
+                        findings.unchecked["the gradient, as there are NaN for inputs from N(0, 1)"].append(
+                            str(recurrence)
+                        )
+                        break
                     try:
                         torch.autograd.gradcheck(call, inputs)
                     except GradcheckError as error:
@@ -196,8 +201,8 @@ def _run(recurrence: Recurrence, bytes_each: dict[str, float], findings: Finding
 
 
 def _distance(a: torch.Tensor, e: torch.Tensor) -> float:
-    """The largest difference, of the largest number; infinity for NaN."""
-    if torch.equal(a, e):
+    """The largest difference, of the largest number; infinity if only one is NaN."""
+    if torch.equal(a, e) or (torch.equal(a.isnan(), e.isnan()) and torch.equal(a.nan_to_num(0), e.nan_to_num(0))):
         return 0.0
     distance = ((a - e).abs().max() / e.abs().max()).item()
     return distance if distance == distance else math.inf
