@@ -69,6 +69,15 @@ def test_a_fault_in_an_edited_kernel_is_said(file, old, new, message, tmp_path):
     assert message in done.stdout and f"{file} of {tmp_path}, else" in done.stdout
 
 
+def test_what_a_recurrence_of_one_s_own_does_not_use_and_where_it_is_nan(tmp_path):
+    text = "INLINE auto f(Input auto x, Weight auto u, Weight auto w, State auto h) { return log(x) + u * tanh(h); }"
+    (tmp_path / "f.cu").write_text(f'#include "cell.cuh"\n{text}')
+    done = run("--check", "sm_90", str(tmp_path / "f.cu"))
+    assert done.returncode == 0 and done.stdout.endswith(LEFT + "\n"), done.stdout + done.stderr
+    assert "not used     w\n" in done.stdout
+    assert "not checked: f: the gradient, as there are NaN for inputs from N(0, 1)" in done.stdout
+
+
 def test_an_unknown_recurrence_is_said():
     done = run("--check", "--only", "indrnn-rely")
     assert done.returncode == 1 and "no recurrence begins with 'indrnn-rely'; there are indrnn-relu" in done.stdout
