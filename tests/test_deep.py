@@ -185,7 +185,7 @@ def test_a_plain_layer_keeps_two_tensors_for_backward():
 def test_wrong_options_are_refused():
     with pytest.raises(ValueError, match="norm is 'group', expected 'batch', 'step', 'layer' or None"):
         RecurrentBlock(3, norm="group")
-    with pytest.raises(ValueError, match="max_steps goes with norm='step'"):
+    with pytest.raises(ValueError, match="norm='step' needs max_steps"):
         RecurrentBlock(3, norm="step")
     with pytest.raises(ValueError, match="clamp needs a bound"):
         IndRNNRecurrence(3, clamp=True)

@@ -107,7 +107,7 @@ def test_wrong_options_are_refused(kind):
         kind(3, 6, 0)
     with pytest.raises(TypeError, match="recurrence is MinGRU, expected the class of a recurrence alone"):
         kind(3, 6, 1, recurrence=MinGRU)
-    with pytest.raises(TypeError, match="batch_first: networks take"):
+    with pytest.raises(TypeError, match="batch_first is not an option of networks"):
         kind(3, 6, 1, batch_first=True)
     with pytest.raises(ValueError, match="longest_memory needs norm_first=True in this network"):
         kind(3, 6, 1, recurrence=MinGRURecurrence, longest_memory=9)

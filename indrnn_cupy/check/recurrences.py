@@ -46,7 +46,7 @@ class Recurrence:
         if self.key is None:
             return ()
         cell = cell_of(self.key)
-        several = 4 + (cell.more_states > 0)  # whose states may be recomputed
+        several = 5 + (cell.more_states > 0)  # whose states may be recomputed
         with_norm, with_bias = (block_kernels(cell, biased)[:several] for biased in (False, True))
         return (*with_norm, *with_bias, NORMALIZE, SUMS, UNIT_STATISTICS, UNIT_SUMS)
 

@@ -71,7 +71,7 @@ def read_cell(path: Any = None, text: str | None = None, options: Mapping[str, A
         raise TypeError("expected the path of a .cu file, or source=, the text of one")
     if text is not None:
         return declared("the source of a recurrence", text, options or {})
-    if "\n" in str(path):
+    if "INLINE" in str(path):
         raise KernelSourceError("expected the path of a .cu file and got a text; give a text as source=")
     file = Path(path).absolute()
     try:

@@ -50,11 +50,11 @@ def forward(
     else:
         tensors = (*inputs, *[like(w, real) for w in weights], *before, y, *states, *last, *parts, *norm)
         run, steps = kernels(cell), Steps(lengths, resets, reverse, chunk)
-        if not measured and not norm:
+        if not measured and not norm and bias is None:
             launch(run.forward, run.forward.defines, steps, tensors, run.forward_chunks)
         else:
             block = block_kernels(cell, bias is not None)
-            kernel = block.measured if measured else block.normalized
+            kernel = block.measured if measured else block.normalized if norm else block.forward
             launch(kernel, kernel.defines, steps, tensors if bias is None else (*tensors, like(bias, real)))
     kept = [kept_states(s, every, reverse) for s in states]
     statistics = [unit_statistics(part, lengths, len(first)) for part in parts]

@@ -48,6 +48,7 @@ class CellKernels(NamedTuple):
 class BlockKernels(NamedTuple):
     """What a recurrence runs with a norm and a dropout; see norm.cuh."""
 
+    forward: CellKernel
     measured: CellKernel  # forward, and what a norm's statistics come from
     normalized: CellKernel  # forward with a norm whose statistics are known
     of_scaled: CellKernel  # backward of that, and of a norm with its own statistics
@@ -180,6 +181,7 @@ def block_kernels(cell: Cell, biased: bool) -> BlockKernels:
 
     of_normalized = mode("OfNormalized", "rate", "mask", "mean", "by_output", "all")
     return BlockKernels(
+        made("forward", t.forward, mode("AsItIs"), ""),
         made("forward", t.forward, mode("Measured", "statistics", kind="real"), "_measured"),
         made("forward", t.forward, mode("Normalized", "mean", "rate", "bias", "mask"), "_normalized"),
         made("backward", (t.history, *t.backward), mode("OfScaled", "rate", "mask"), "_of_scaled", "bias_sums"),
