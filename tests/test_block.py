@@ -36,6 +36,8 @@ CELLS = {
     "output": indrnn_cupy.recurrence(source=HEAD + OUTPUT).Recurrence,
     "output-recompute": partial(indrnn_cupy.recurrence(source=HEAD + OUTPUT).Recurrence, memory="recompute", every=3),
 }
+FEW = ["indrnn", "minlstm", "output-recompute"]  # the others are slow
+EACH = [pytest.param(name, marks=[] if name in FEW else pytest.mark.slow) for name in CELLS]
 T, B, H = 11, 4, 7
 
 
@@ -97,14 +99,14 @@ def compared(monkeypatch):
 
 
 @pytest.mark.parametrize("some", [False, True], ids=["all", "lengths"])
-@pytest.mark.parametrize("name", CELLS)
+@pytest.mark.parametrize("name", EACH)
 def test_equals_the_modules_in_training(name, some, compared):
     made = make(name)
     compared(made, *inputs(made, state=some), **steps(some))
 
 
 @pytest.mark.parametrize("some", [False, True], ids=["all", "lengths"])
-@pytest.mark.parametrize("name", ["indrnn", "irevrnn", "mingru", "output-recompute"])
+@pytest.mark.parametrize("name", EACH)
 @pytest.mark.parametrize("mode", ["evaluated", "frozen", "no dropout", "no norm", "norm first", "momentum"])
 def test_equals_the_modules_in_other_modes(mode, name, some, compared):
     made = make(
@@ -255,8 +257,11 @@ def test_gradcheck(name):
         g.sum().backward()
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float64], ids=str)
-@pytest.mark.parametrize("name", ["indrnn", "irevrnn", "output-recompute"])
+@pytest.mark.parametrize(
+    ("name", "dtype"),
+    [("indrnn", torch.float64), ("indrnn", torch.bfloat16), ("output-recompute", torch.float32)],
+    ids=str,
+)
 def test_interpreted_ptx_gives_the_bits_of_the_cpu(name, dtype):
     made = make(name, dtype=dtype)
     x, initial = inputs(made, True, dtype)
@@ -349,7 +354,7 @@ def test_without_a_compiler(monkeypatch):
 
 
 @pytest.mark.parametrize("mode", ["training", "lengths", "evaluated", "no norm"])
-@pytest.mark.parametrize("name", CELLS)
+@pytest.mark.parametrize("name", EACH)
 def test_a_projection_s_bias_is_added_in_the_block(name, mode, monkeypatch):
     kind = CELLS[name]
     options = {"recurrence": getattr(kind, "func", kind), "norm": None if mode == "no norm" else "batch"}

@@ -63,7 +63,7 @@ def test_no_spills_with_resets_and_in_chunks(recurrence):
         assert_sound(program, "sm_90")
 
 
-@pytest.mark.parametrize("recurrence", FIRST, ids=str)
+@pytest.mark.parametrize("recurrence", FIRST[:1], ids=str)  # the others are slow, below
 def test_no_spills_with_a_norm(recurrence):
     for program in block_programs(recurrence, torch.float32, False):
         assert_sound(program, "sm_90")

@@ -25,8 +25,7 @@ def cases():
             for sanitizer in ("memory", "threads"):
                 for dtype in (torch.float32, torch.float16) if form == "CPU" else (torch.float32,):
                     name = f"{recurrence}-{form}-{sanitizer}-{dtype}"
-                    rare = dtype == torch.float16 or (form == "chunks" and recurrence.name != "linear_recurrence")
-                    slow = rare and (sanitizer == "threads" or form == "CPU")
+                    slow = dtype == torch.float16 or (form == "chunks" and recurrence.name != "linear_recurrence")
                     yield pytest.param(
                         recurrence, form, sanitizer, dtype, id=name, marks=pytest.mark.slow if slow else []
                     )
@@ -52,8 +51,7 @@ def test_kernels_are_clean_and_give_the_same_bits(recurrence, form, sanitizer, d
             assert all(torch.equal(a, e) for a, e in zip(actual, expected, strict=True))
 
 
-@pytest.mark.parametrize("form", ["CPU", "GPU"])
-@pytest.mark.parametrize("sanitizer", ["memory", "threads"])
+@pytest.mark.parametrize(("form", "sanitizer"), [("CPU", "memory"), ("GPU", "threads")])
 def test_norms_are_clean_and_give_the_same_bits(form, sanitizer, sanitized):  # noqa: F811
     block = RecurrentBlock(70, 0.3, recurrence=MinGRURecurrence)
     x, lengths = torch.randn(13, 5, 140, requires_grad=True), torch.tensor([13, 0, 5, 9, 1])

@@ -25,7 +25,7 @@ OWN = {
 def each_kernel():
     for recurrence in RECURRENCES:
         if recurrence.key:
-            for kernel in (*recurrence.kernels, *recurrence.block_kernels[:-2] * (recurrence in FIRST)):
+            for kernel in (*recurrence.kernels, *recurrence.block_kernels[:-2] * (recurrence is FIRST[0])):
                 yield pytest.param(kernel, id=f"{recurrence}-{kernel.name}")
     for name, text in OWN.items():
         for kernel in kernels(read_cell(text=f'#include "cell.cuh"\n{text}'))[:2]:
