@@ -38,6 +38,7 @@ CELLS = {
 }
 FEW = ["indrnn", "minlstm", "output-recompute"]  # the others are slow
 EACH = [pytest.param(name, marks=[] if name in FEW else pytest.mark.slow) for name in CELLS]
+INTERPRETED = [("indrnn", torch.float64), ("indrnn", torch.bfloat16), ("output-recompute", torch.float32)]
 T, B, H = 11, 4, 7
 
 
@@ -259,8 +260,11 @@ def test_gradcheck(name):
 
 @pytest.mark.parametrize(
     ("name", "dtype"),
-    [("indrnn", torch.float64), ("indrnn", torch.bfloat16), ("output-recompute", torch.float32)],
-    ids=str,
+    [
+        pytest.param(name, dtype, marks=[] if (name, dtype) in INTERPRETED else pytest.mark.slow)
+        for name in ("indrnn", "irevrnn", "output-recompute")
+        for dtype in (torch.float32, torch.bfloat16, torch.float64)
+    ],
 )
 def test_interpreted_ptx_gives_the_bits_of_the_cpu(name, dtype):
     made = make(name, dtype=dtype)

@@ -95,7 +95,7 @@ def test_an_unknown_architecture_is_said():
 def test_without_cupy_a_named_architecture_is_not_passed(tmp_path):
     (tmp_path / "cupy.py").write_text("raise ImportError('no CuPy here')")
     environment = {**os.environ, "PYTHONPATH": f"{tmp_path}:{os.environ.get('PYTHONPATH', '')}"}
-    for arguments, status, last in ((("sm_90",), 1, LEFT),):
+    for arguments, status, last in (((), 0, LEFT), (("sm_90",), 1, LEFT)):
         command = [sys.executable, "-m", "indrnn_cupy", "--only", "indrnn-relu", "--check", *arguments]
         done = subprocess.run(command, capture_output=True, text=True, env=environment)
         assert (done.returncode, done.stdout.splitlines()[-1]) == (status, last), done.stderr

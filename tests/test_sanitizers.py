@@ -51,7 +51,13 @@ def test_kernels_are_clean_and_give_the_same_bits(recurrence, form, sanitizer, d
             assert all(torch.equal(a, e) for a, e in zip(actual, expected, strict=True))
 
 
-@pytest.mark.parametrize(("form", "sanitizer"), [("CPU", "memory"), ("GPU", "threads")])
+@pytest.mark.parametrize(
+    ("form", "sanitizer"),
+    [
+        *(("CPU", "memory"), ("GPU", "threads")),
+        *(pytest.param(*rare, marks=pytest.mark.slow) for rare in (("CPU", "threads"), ("GPU", "memory"))),
+    ],
+)
 def test_norms_are_clean_and_give_the_same_bits(form, sanitizer, sanitized):  # noqa: F811
     block = RecurrentBlock(70, 0.3, recurrence=MinGRURecurrence)
     x, lengths = torch.randn(13, 5, 140, requires_grad=True), torch.tensor([13, 0, 5, 9, 1])

@@ -25,8 +25,11 @@ OWN = {
 def each_kernel():
     for recurrence in RECURRENCES:
         if recurrence.key:
-            for kernel in (*recurrence.kernels, *recurrence.block_kernels[:-2] * (recurrence is FIRST[0])):
+            for kernel in recurrence.kernels:
                 yield pytest.param(kernel, id=f"{recurrence}-{kernel.name}")
+            marks = [] if recurrence is FIRST[0] else pytest.mark.slow
+            for kernel in recurrence.block_kernels[:-2] if recurrence in FIRST else ():
+                yield pytest.param(kernel, id=f"{recurrence}-{kernel.name}-block", marks=marks)
     for name, text in OWN.items():
         for kernel in kernels(read_cell(text=f'#include "cell.cuh"\n{text}'))[:2]:
             yield pytest.param(kernel, id=f"{name}-{kernel.name}")

@@ -50,15 +50,17 @@ class CellFunction:
         cell = self.cell
         initial = {f"{name}0": options.get(f"{name}0") for name in cell.states}
         n_x, n_w = len(cell.inputs), len(cell.weights)
+        expected = ", ".join((*cell.inputs, *cell.weights))
         if len(tensors) not in (n_x + n_w, 1 + n_w):
-            expected = ", ".join((*cell.inputs, *cell.weights))
             raise TypeError(
                 f"{cell.name} got {len(tensors)} tensors, expected {expected}, the inputs also side by side in one"
             )
         x, of_weights = tensors[: len(tensors) - n_w], tensors[len(tensors) - n_w :]
-        if len(x) < n_x and any(x[0].shape[-1:] != (n_x * w.shape[-1],) or w.dim() > 2 for w in of_weights):
+        H = (x[0].shape[-1] / n_x,) if isinstance(x[0], Tensor) and x[0].dim() else ()
+        odd = [w for w in of_weights if isinstance(w, Tensor) and (w.dim() > 2 or w.shape[-1:] != H)]
+        if len(x) < n_x and odd:
             raise TypeError(
-                f"{cell.name} got {len(tensors)} tensors, expected {', '.join((*cell.inputs, *cell.weights))}; or "
+                f"{cell.name} got {len(tensors)} tensors, expected {expected}; or "
                 f"{' and '.join(cell.inputs)} side by side in one, of {n_x} numbers for each hidden unit"
             )
         names = cell.inputs if len(x) == n_x else (f"x, which has {', '.join(cell.inputs)} side by side,",)

@@ -156,19 +156,24 @@ class ProjectedBlock(nn.Module):
         self, x: Tensor, state: State | None = None, *, lengths: Tensor | None = None, resets: Tensor | None = None
     ) -> tuple[Tensor, State]:
         if not self.differences:
-            return self._run(x, state, lengths=lengths, resets=resets)
+            return self._run(x, state, lengths, resets)
         state, before = split(state, 2)
-        y, state = self._run(x, state, lengths=lengths, resets=resets)
+        y, state = self._run(x, state, lengths, resets)
         last = last_step(y, lengths, initial=before)
         return with_differences(y, lengths, before=before, resets=resets), (state, last)
 
-    def _run(self, x: Tensor, state: State | None, **steps: Tensor | None) -> tuple[Tensor, State]:
+    def _run(
+        self, x: Tensor, state: State | None, lengths: Tensor | None, resets: Tensor | None
+    ) -> tuple[Tensor, State]:
         """The block after the projection, whose bias a fused block adds itself."""
         block, project = self.block, self.projection
-        whole = called(project) is nn.Linear.forward and not hooked(project) and not hooked(block)
-        if block.norm_first or not whole or project.bias is None:
-            return block(project(x), state, **steps)
-        y = functional.linear(x, project.weight)
-        if fuses(block.recurrence, block.norm, block.dropout, y, steps["lengths"] is not None):
-            return fused(block.recurrence, block.norm, block.dropout, y, state, **steps, bias=project.bias)
-        return block(y + project.bias, state, **steps)
+        recurrence, norm, dropout = block.recurrence, block.norm, block.dropout
+        biased = called(project) is nn.Linear.forward and project.bias is not None and not block.norm_first
+        if (
+            biased
+            and not (hooked(project) or hooked(block))
+            and fuses(recurrence, norm, dropout, x, lengths is not None)
+        ):
+            y = functional.linear(x, project.weight)
+            return fused(recurrence, norm, dropout, y, state, lengths, resets, project.bias)
+        return block(project(x), state, lengths=lengths, resets=resets)

@@ -83,19 +83,16 @@ class SequenceBatchNorm(nn.Module):
         momentum = self.batch_norm.momentum
         if isinstance(count, int | torch.SymInt):  # which are two or more
             tracked += 1
-            share = 1 / tracked.double() if momentum is None else momentum
-            for statistic, found in ((running_mean, mean), (running_variance, variance * (count / (count - 1)))):
-                wide = torch.promote_types(statistic.dtype, torch.float32)
-                pull = share.to(wide) if isinstance(share, Tensor) else share
-                statistic.copy_(statistic.to(wide).lerp(found.to(wide), pull))
-            return
-        enough, wide = count > 1, mean.dtype
-        tracked += enough.view_as(tracked).long()
-        pull = 1 / tracked.clamp(min=1).view_as(count).to(wide) if momentum is None else momentum
-        pull = enough.to(wide) * pull
-        unbiased = variance * count / (count - 1).clamp(min=1)
+            pull = 1 / tracked.to(mean.dtype) if momentum is None else momentum
+            unbiased = variance * (count / (count - 1))
+        else:
+            enough = count > 1
+            tracked += enough.view_as(tracked).long()
+            pull = 1 / tracked.clamp(min=1).view_as(count).to(mean.dtype) if momentum is None else momentum
+            pull = enough.to(mean.dtype) * pull
+            unbiased = variance * count / (count - 1).clamp(min=1)
         for statistic, found in ((running_mean, mean), (running_variance, unbiased)):
-            statistic.copy_(statistic.to(wide).lerp(found, pull))
+            statistic.copy_(statistic.to(mean.dtype).lerp(found, pull))
 
     def _whole(self, sums: Tensor) -> Tensor:
         """The sums over the batches of all processes, where batch norm is synchronised."""

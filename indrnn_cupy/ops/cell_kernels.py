@@ -181,12 +181,12 @@ def block_kernels(cell: Cell, biased: bool) -> BlockKernels:
 
     of_normalized = mode("OfNormalized", "rate", "mask", "mean", "by_output", "all")
     return BlockKernels(
-        made("forward", t.forward, mode("AsItIs"), ""),
+        made("forward", t.forward, mode("AsItIs"), "") if biased else kernels(cell).forward,
         made("forward", t.forward, mode("Measured", "statistics", kind="real"), "_measured"),
         made("forward", t.forward, mode("Normalized", "mean", "rate", "bias", "mask"), "_normalized"),
         made("backward", (t.history, *t.backward), mode("OfScaled", "rate", "mask"), "_of_scaled", "bias_sums"),
         made("backward", (t.with_output, *t.backward), of_normalized, "_of_normalized", "bias_sums"),
-        made("states", t.states, mode("AsItIs"), ""),
+        made("states", t.states, mode("AsItIs"), "") if biased else kernels(cell).states,
     )
 
 
