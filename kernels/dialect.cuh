@@ -90,7 +90,7 @@ struct BFloat16 {
     BFloat16() = default;
     INLINE BFloat16(float value) {
         const unsigned b = bit_cast<unsigned>(value);
-        bits = (b & 0x7fffffff) > 0x7f800000 ? 0x7fc0 : (b + 0x7fff + ((b >> 16) & 1)) >> 16;
+        bits = int(b & 0x7fffffff) > 0x7f800000 ? 0x7fc0 : (b + 0x7fff + ((b >> 16) & 1)) >> 16;
     }
     INLINE operator float() const { return bit_cast<float>(unsigned(bits) << 16); }
 };
@@ -120,8 +120,9 @@ struct Half {
 typedef SCALAR scalar;
 typedef REAL real;
 
-// The widest store that goes around the cache.
 #if STREAM
+
+// The widest store that goes around the cache.
 #if defined(__AVX512F__)
 typedef float StreamVector __attribute__((vector_size(64)));
 #elif defined(__AVX__)
@@ -142,20 +143,19 @@ INLINE void stream(StreamVector* to, StreamVector value) {
     *to = value;
 #endif
 }
-#endif
 
-// Writes side by side what LANES lanes give. With STREAM a full, aligned run goes around the cache: an ordinary store
-// first reads the line that it overwrites, a third of all traffic where the output does not fit the cache.
-INLINE void store_lanes(scalar* to, const scalar (&values)[LANES], int width) {
-#if STREAM
-    if (width == LANES && bit_cast<unsigned long long>(to) % sizeof(StreamVector) == 0) {
-        UNROLL (int i = 0; i < int(LANES * sizeof(scalar) / sizeof(StreamVector)); ++i) {
-            StreamVector value;
-            COPY_BYTES(&value, (const char*)values + i * sizeof value, sizeof value);
-            stream((StreamVector*)to + i, value);
-        }
+// Writes what LANES lanes give. A full, aligned run goes around the cache: an ordinary store first reads the line that it
+// overwrites, a third of all traffic where the output does not fit the cache.
+INLINE void stream_lanes(scalar* to, const scalar (&values)[LANES], int width) {
+    if (width < LANES || bit_cast<unsigned long long>(to) % sizeof(StreamVector)) {
+        EACH_LANE(v, width) to[v] = values[v];
         return;
     }
-#endif
-    EACH_LANE(v, width) to[v * THREADS] = values[v];
+    UNROLL (int i = 0; i < int(LANES * sizeof(scalar) / sizeof(StreamVector)); ++i) {
+        StreamVector value;
+        COPY_BYTES(&value, (const char*)values + i * sizeof value, sizeof value);
+        stream((StreamVector*)to + i, value);
+    }
 }
+
+#endif

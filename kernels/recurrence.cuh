@@ -64,16 +64,24 @@ INLINE void call(Step& step, int lane, const real* in, real* out, bool reset, lo
 template <int I, int O, int D, class Step>
 INLINE void work(int lane, int width, const scalar* const (&from)[D][I], scalar* const (&to)[D][O + 1],
                  const bool (&reset)[D], long long k, Step& step) {
+#if STREAM
     scalar results[D][O + 1][LANES];
+#endif
     EACH_LANE(v, width) {
         UNROLL (int d = 0; d < D; ++d) {
             real in[I], out[O + 1];
             UNROLL (int s = 0; s < I; ++s) in[s] = from[d][s][v];
             call(step, lane + v, in, out, reset[d], k + d);
+#if STREAM
             UNROLL (int s = 0; s < O; ++s) results[d][s][v] = out[s];
+#else
+            UNROLL (int s = 0; s < O; ++s) to[d][s][v * THREADS] = out[s];
+#endif
         }
     }
-    UNROLL (int d = 0; d < D; ++d) UNROLL (int s = 0; s < O; ++s) store_lanes(to[d][s], results[d][s], width);
+#if STREAM
+    UNROLL (int d = 0; d < D; ++d) UNROLL (int s = 0; s < O; ++s) stream_lanes(to[d][s], results[d][s], width);
+#endif
 }
 
 #if THREADS > 1
