@@ -5,7 +5,8 @@
 //     }
 //
 // Inputs come first, then weights, then states. A function of one state returns it as it is after the step, one of more
-// `states(h, c)`, in their order. The output is the first state, or what `states(h, c).output(y)` names.
+// `states(h, c)`, in their order. The output is the first state, or what `states(h, c).output(y)` names; several,
+// `.output(y, z)`, lie side by side in one tensor.
 //
 // The gradient is derived. Where one by hand reads less or is more accurate, it is a function of plain numbers:
 //
@@ -65,7 +66,7 @@ template <class S, class O> INLINE Returned<S, O> returned(const S& states, cons
 template <class States, class Output> struct Returned {
     States states;
     Output out;
-    template <class Y> INLINE auto output(const Y& y) const { return returned(states, dual(y)); }
+    template <class... Y> INLINE auto output(const Y&... y) const { return returned(states, list(dual(y)...)); }
 };
 template <class... All> INLINE auto states(const All&... all) { return returned(list(dual(all)...), End()); }
 template <class S, class O> INLINE Returned<S, O> returned(const Returned<S, O>& all) { return all; }

@@ -2,7 +2,7 @@
 #include "cell_gradient.cuh"
 #include "norm.cuh"
 
-// `in`: the gradient of the output, the inputs that are kept, and the states before each step. Sums over time for each
+// `in`: the gradients of the outputs, the inputs that are kept, and the states before each step. Sums over time for each
 // row, (WEIGHTS, B, H), onto those of the steps that come after; to be added up over the rows in a fixed order. `mode`: what
 // the gradient is of; one that reads an output that is no state finds it at the end of `in`. See norm.cuh.
 template <class Mode, int IN>
@@ -17,18 +17,19 @@ INLINE void cell_backward(Tile& tile, const Sequence<const scalar*> (&in)[IN],
     const bool resumes = sums_after && !(CHUNKS && blockIdx.z);  // the parts of chunks are added up
     UNROLL (int i = 0; i < WEIGHTS; ++i) tile.load(sums[i], resumes ? sums_after + i * each : nullptr, tile.H);
     UNROLL (int i = 0; i < STATES; ++i) tile.start(grad[i], grad_last[i]);
-    UNROLL (int i = 0; i < FOLLOWED; ++i) load_first(tile, after[i], in[1 + KEPT + i]);
+    UNROLL (int i = 0; i < FOLLOWED; ++i) load_first(tile, after[i], in[OUTPUTS + KEPT + i]);
     mode.start(tile);
     walk(tile, in, grad_in, resets, [&](int lane, const real* in, real* out, bool reset) INLINED {
         real n[VARIABLES], found[VARIABLES], grads[OUTPUT + STATES + 1], states[STATES + 1];  // g++ keeps arrays of one in memory
-        const real* stored = in + 1 + KEPT;
-        place_inputs(n, in + 1);
+        const real* stored = in + OUTPUTS + KEPT;
+        place_inputs(n, in + OUTPUTS);
         UNROLL (int i = 0; i < INPUTS; ++i) n[i] = mode.input(i, lane, n[i]);
         UNROLL (int i = 0; i < WEIGHTS; ++i) n[INPUTS + i] = w[i][lane], found[INPUTS + i] = sums[i][lane];
         UNROLL (int i = 0; i < STATES; ++i) n[INPUTS + WEIGHTS + i] = reset ? real(0) : stored[i];
         UNROLL (int i = 0; i < STATES; ++i) grads[OUTPUT + i] = grad[i][lane], states[i] = after[i][lane];
         const real grad_y = mode.of(lane, in[0], OUTPUT ? in[IN - 1] : after[0][lane]);
         grads[0] = OUTPUT ? grad_y : grad_y + grads[0];
+        UNROLL (int i = 1; i < OUTPUT; ++i) grads[i] = in[i];
         find_gradients(found, grads, states, n);
         UNROLL (int i = 0; i < INPUTS; ++i) out[i] = found[i], mode.add_up(i, lane, found[i]);
         UNROLL (int i = 0; i < WEIGHTS; ++i) sums[i][lane] = found[INPUTS + i];

@@ -2,7 +2,7 @@
 #include "cell_step.cuh"
 #include "norm.cuh"
 
-// `out`: the output, if it is no state, then the states. `mode`: what becomes of the output; see norm.cuh.
+// `out`: the outputs that are no states, then the states. `mode`: what becomes of the first; see norm.cuh.
 template <class Mode>
 INLINE void cell_forward(Tile& tile, const Sequence<const scalar*> (&in)[INPUTS], Pointers<const real, WEIGHTS> weights,
                          Pointers<const real, STATES> initial, const Sequence<scalar*> (&out)[OUTPUT + STATES],
@@ -16,9 +16,8 @@ INLINE void cell_forward(Tile& tile, const Sequence<const scalar*> (&in)[INPUTS]
         UNROLL (int i = 0; i < INPUTS; ++i) n[i] = mode.input(i, lane, in[i]);
         UNROLL (int i = 0; i < WEIGHTS; ++i) n[INPUTS + i] = w[i][lane];
         UNROLL (int i = 0; i < STATES; ++i) n[INPUTS + WEIGHTS + i] = reset ? real(0) : s[i][lane];
-        const auto after = step(Values{n});
-        if (OUTPUT) out[0] = output_of(after).value;
-        values_of(out + OUTPUT, after.states);
+        const auto after = checked(step(Values{n}));
+        values_of(out, after.out), values_of(out + OUTPUT, after.states);
         UNROLL (int i = 0; i < STATES; ++i) s[i][lane] = out[OUTPUT + i];
         out[0] = mode.of(lane, out[0], k);
     });

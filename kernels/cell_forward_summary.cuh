@@ -18,7 +18,7 @@ INLINE real state_after(const real* n, real state) {
     real with[VARIABLES], after[STATES + 1];
     UNROLL (int i = 0; i < VARIABLES - 1; ++i) with[i] = n[i];
     with[VARIABLES - 1] = state;
-    values_of(after, step(Values{with}).states);
+    values_of(after, checked(step(Values{with})).states);
     return after[0];
 }
 INLINE void cell_forward_summary(const Tile& tile, const Sequence<const scalar*> (&in)[INPUTS],

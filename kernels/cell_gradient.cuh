@@ -6,9 +6,8 @@ template <int K> constexpr bool is_weight = K >= INPUTS && K < INPUTS + WEIGHTS;
 
 template <int K, class R> INLINE void derived_gradients(real* found, const real* grads, const R& after) {
     if constexpr (K < VARIABLES) {
-        real sum = is_weight<K> ? found[K] : real(0);
-        if constexpr (OUTPUT) sum = back<K>(sum, grads[0], after.out);
-        found[K] = back<K>(sum, grads + OUTPUT, after.states);
+        const real sum = is_weight<K> ? found[K] : real(0);
+        found[K] = back<K>(back<K>(sum, grads, after.out), grads + OUTPUT, after.states);
         derived_gradients<K + 1>(found, grads, after);
     }
 }
@@ -31,12 +30,12 @@ template <int K, class L> INLINE void place_gradients(real* found, const L& grad
         place_gradients<K + rows_of<decltype(grads.first)>>(found, grads.rest);
     }
 }
-// The gradients of a step's numbers `n` from those of its output, if that is no state, and of its states; added to what
+// The gradients of a step's numbers `n` from those of its outputs that are no states, and of its states; added to what
 // is there for weights.
 INLINE void find_gradients(real* found, const real* grads, const real* after, const real* n) {
 #if BY_HAND
     place_gradients<0>(found, gradient_by_hand(grads, after, n));
 #else
-    derived_gradients<0>(found, grads, step(Variables{n}));
+    derived_gradients<0>(found, grads, checked(step(Variables{n})));
 #endif
 }

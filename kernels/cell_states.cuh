@@ -8,9 +8,9 @@ template <class F, class R> constexpr unsigned variables_of<List<F, R>> = variab
 
 // The states of some steps again, from their inputs and, if it is a state, the output, which is the first of `in`.
 template <class Mode>
-INLINE void cell_states(Tile& tile, const Sequence<const scalar*> (&in)[1 - OUTPUT + KEPT],
+INLINE void cell_states(Tile& tile, const Sequence<const scalar*> (&in)[!OUTPUT + KEPT],
                         Pointers<const real, WEIGHTS> weights, Pointers<const real, STATES> initial,
-                        const Sequence<scalar*> (&out)[STATES - 1 + OUTPUT], Mode mode,
+                        const Sequence<scalar*> (&out)[STATES - !OUTPUT], Mode mode,
                         const Sequence<const bool*>& resets) {
     typedef decltype(step(Variables{nullptr}).states) All;
     static_assert(!((OUTPUT ? variables_of<All> : variables_of<decltype(All::rest)>) & UNKEPT),
@@ -21,13 +21,13 @@ INLINE void cell_states(Tile& tile, const Sequence<const scalar*> (&in)[1 - OUTP
     mode.start(tile);
     walk(tile, in, out, resets, [&](int lane, const real* in, real* out, bool reset) INLINED {
         real n[VARIABLES], states[STATES + 1];
-        place_inputs(n, in + 1 - OUTPUT);
+        place_inputs(n, in + !OUTPUT);
         UNROLL (int i = 0; i < INPUTS; ++i) n[i] = mode.input(i, lane, n[i]);
         UNROLL (int i = 0; i < WEIGHTS; ++i) n[INPUTS + i] = w[i][lane];
         UNROLL (int i = 0; i < STATES; ++i) n[INPUTS + WEIGHTS + i] = reset ? real(0) : s[i][lane];
-        values_of(states, step(Values{n}).states);
+        values_of(states, checked(step(Values{n})).states);
         if (!OUTPUT) states[0] = in[0];
         UNROLL (int i = 0; i < STATES; ++i) s[i][lane] = states[i];
-        UNROLL (int i = 0; i < STATES - 1 + OUTPUT; ++i) out[i] = states[i + 1 - OUTPUT];
+        UNROLL (int i = 0; i < STATES - !OUTPUT; ++i) out[i] = states[i + !OUTPUT];
     });
 }

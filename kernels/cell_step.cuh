@@ -7,7 +7,7 @@
 //
 // and then a kernel that calls the pass.
 //
-// Set by -D: INPUTS, WEIGHTS, STATES, how many numbers of each kind a step has; OUTPUT, 1 if its output is no state; KEPT,
+// Set by -D: INPUTS, WEIGHTS, STATES, how many numbers of each kind a step has; OUTPUT, how many outputs are no states; KEPT,
 // how many inputs backward reads, and UNKEPT, the bits of the others; BY_HAND, 1 if there is a gradient by hand, and AFTER,
 // 1 if that takes states after the step. cell.cuh comes with the author's file.
 #pragma once
@@ -36,19 +36,19 @@ struct Variables {
     }
 };
 
-template <int S = 0, class L> INLINE void values_of(real* to, const L& states) {
-    static_assert(length_of<L> + S == STATES, "the function of the cell does not return as many states as it takes");
-    if constexpr (S < STATES) {
-        to[S] = states.first.value;
-        if constexpr (S + 1 < STATES) values_of<S + 1>(to, states.rest);
-    }
+#define OUTPUTS (OUTPUT ? OUTPUT : 1)  // without one of its own, it is the first state
+
+// What a step returns, checked.
+template <class S, class O> INLINE const Returned<S, O>& checked(const Returned<S, O>& after) {
+    static_assert(length_of<S> == STATES, "the function of the cell does not return as many states as it takes");
+    static_assert(length_of<O> == OUTPUT, "the output of the cell is not seen; write .output(y) in its function");
+    return after;
 }
-template <class T> constexpr bool is_end = false;
-template <> constexpr bool is_end<End> = true;
-template <class S, class O> INLINE const auto& output_of(const Returned<S, O>& after) {
-    static_assert(is_end<O> == !OUTPUT, "the output of the cell is not seen; write .output(y) in its function");
-    if constexpr (OUTPUT) return after.out;
-    else return at<0>(after.states);
+template <int I = 0, class L> INLINE void values_of(real* to, const L& all) {
+    if constexpr (length_of<L> > 0) {
+        to[I] = all.first.value;
+        values_of<I + 1>(to, all.rest);
+    }
 }
 
 // sum + grad * the derivative of y by variable K
@@ -57,8 +57,8 @@ template <int K, unsigned A> INLINE real back(real sum, real grad, const Dual<A>
     else return sum;
 }
 template <int K> INLINE real back(real sum, const real*, const End&) { return sum; }
-template <int K, class L> INLINE real back(real sum, const real* grads, const L& states) {
-    return back<K>(back<K>(sum, *grads, states.first), grads + 1, states.rest);
+template <int K, class L> INLINE real back(real sum, const real* grads, const L& all) {
+    return back<K>(back<K>(sum, *grads, all.first), grads + 1, all.rest);
 }
 
 // Pointers with one more, so that there may be none.

@@ -16,6 +16,12 @@ struct Tangents {
     }
 };
 
+template <int I, class L> INLINE void tangents_of(real* to, const L& all) {
+    if constexpr (length_of<L> > 0) {
+        to[I] = back<0>(real(0), real(1), all.first);
+        tangents_of<I + 1>(to, all.rest);
+    }
+}
 template <int S, class L> INLINE void store_tangents(int lane, Lanes* values, Lanes* tangents, const L& states) {
     if constexpr (S < STATES) {
         values[S][lane] = states.first.value;
@@ -24,11 +30,11 @@ template <int S, class L> INLINE void store_tangents(int lane, Lanes* values, La
     }
 }
 
-// What the output and the last states change by when all that they come from changes along a direction.
+// What the outputs and the last states change by when all that they come from changes along a direction.
 INLINE void cell_tangent(Tile& tile, const Sequence<const scalar*> (&in)[2 * INPUTS],
                          Pointers<const real, WEIGHTS> weights, Pointers<const real, WEIGHTS> weight_directions,
                          Pointers<const real, STATES> initial, Pointers<const real, STATES> initial_directions,
-                         const Sequence<scalar*> (&out)[1], Pointers<real, STATES> last,
+                         const Sequence<scalar*> (&out)[OUTPUTS], Pointers<real, STATES> last,
                          const Sequence<const bool*>& resets) {
     Lanes n_of[WEIGHTS + STATES], d_of[WEIGHTS + STATES];
     UNROLL (int i = 0; i < WEIGHTS; ++i) tile.load(n_of[i], weights[i], 0), tile.load(d_of[i], weight_directions[i], 0);
@@ -43,8 +49,9 @@ INLINE void cell_tangent(Tile& tile, const Sequence<const scalar*> (&in)[2 * INP
             n[i] = zero ? real(0) : i < INPUTS ? in[i] : n_of[i - INPUTS][lane];
             direction[i] = zero ? real(0) : i < INPUTS ? in[INPUTS + i] : d_of[i - INPUTS][lane];
         }
-        const auto after = step(Tangents{n, direction});
-        out[0] = back<0>(real(0), real(1), output_of(after));
+        const auto after = checked(step(Tangents{n, direction}));
+        if constexpr (OUTPUT) tangents_of<0>(out, after.out);
+        else out[0] = back<0>(real(0), real(1), after.states.first);
         store_tangents<0>(lane, n_of + WEIGHTS, d_of + WEIGHTS, after.states);
     });
     UNROLL (int i = 0; i < STATES; ++i) tile.store(d_of[WEIGHTS + i], last[i], tile.H);

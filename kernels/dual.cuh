@@ -150,6 +150,7 @@ FUNCTION(g, G::value(x), G::gradient(1, y))
 FUNCTION(spike, x > 0 ? real(1) : real(0), fabs(x) < 1 ? 1 - fabs(x) : real(0))
 FUNCTION(spike_arctan, x > 0 ? real(1) : real(0), 1 / (1 + real(9.86960440108935862) * x * x))
 FUNCTION(spike_sigmoid, x > 0 ? real(1) : real(0), Sigmoid::gradient(1, Sigmoid::value(x)))
+FUNCTION(spike_none, x > 0 ? real(1) : real(0), real(0))
 #ifdef ACTIVATION
 FUNCTION(activation, ACTIVATION::value(x), ACTIVATION::gradient(1, y))
 #endif

@@ -17,6 +17,7 @@ from ..ops.norm import NORMALIZE, SUMS, UNIT_STATISTICS, UNIT_SUMS
 from ..ops.sequence import SequenceKernel
 
 SUB_STEPS = 3
+LIF = "SPIKE=spike RESET=soft FEEDBACK=identity"
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ class Recurrence:
     @property
     def block_kernels(self) -> tuple[SequenceKernel, ...]:
         """What runs it with a norm and a dropout."""
-        if self.key is None:
+        if self.key is None or cell_of(self.key).parts > 1:
             return ()
         cell = cell_of(self.key)
         several = 5 + (cell.more_states > 0)  # whose states may be recomputed
@@ -115,6 +116,30 @@ def _egru_inputs(T: int, B: int, H: int, dtype: torch.dtype) -> tuple[Tensor, ..
     return x, *weights, 0.3 + 0.1 * torch.rand(H, dtype=dtype), event0, *states
 
 
+def _cell_inputs(key: str, T: int, B: int, H: int, dtype: torch.dtype) -> tuple[Tensor, ...]:
+    """The inputs of a cell side by side, weights in (0, 1), and states."""
+    cell = cell_of(key)
+    weights = (torch.rand(shape, dtype=dtype) for shape in cell.weight_shapes(H))
+    states = (torch.randn(B, H, dtype=dtype) for _ in cell.states)
+    return torch.randn(T, B, len(cell.inputs) * H, dtype=dtype), *weights, *states
+
+
+def _unicornn_inputs(T: int, B: int, H: int, dtype: torch.dtype) -> tuple[Tensor, ...]:
+    x, w, step_size, _, *states = _cell_inputs("unicornn", T, B, H, dtype)
+    return x, w, step_size / 4, *states
+
+
+def _hgrn_complex_inputs(T: int, B: int, H: int, dtype: torch.dtype) -> tuple[Tensor, ...]:
+    x, lower, angle, _, *states = _cell_inputs("hgrn_complex", T, B, H, dtype)
+    return x, lower, angle, *states
+
+
+def _lif_inputs(key: str, T: int, B: int, H: int, dtype: torch.dtype) -> tuple[Tensor, ...]:
+    x, decay, _, threshold, *others = _cell_inputs(key, T, B, H, dtype)
+    v0, *rest0 = others[-len(cell_of(key).states) :]
+    return x + 0.5, decay, threshold + 0.5, v0, *((t > 0).to(dtype) for t in rest0)
+
+
 EGRU = (egru_forms.FORWARD, egru_forms.BACKWARD)
 RECURRENCES = [
     Recurrence(
@@ -152,6 +177,33 @@ RECURRENCES += [
         exact=(("dampening_factor", 0.0),),
     )
     for reset_mode, form in (("subtract_threshold", "events"), ("subtract_output", "dense"))
+]
+RECURRENCES += [
+    Recurrence(name, options, key, partial(_cell_inputs, key), states=states)
+    for name, options, key, states in (
+        ("sru", {"activation": "tanh"}, "sru ACTIVATION=Tanh", 1),
+        ("sru", {"skip": False}, "sru_alone ACTIVATION=Identity", 1),
+        ("qrnn", {"pooling": "f"}, "qrnn_f", 1),
+        ("qrnn", {"pooling": "fo"}, "qrnn_fo", 1),
+        ("qrnn", {"pooling": "ifo"}, "qrnn_ifo", 1),
+        ("indylstm", {}, "indylstm", 2),
+        ("indygru", {}, "indygru", 1),
+        ("rglru", {}, "rglru", 1),
+        ("hgrn", {}, "hgrn", 1),
+        ("lru", {}, "lru", 2),
+    )
+]
+RECURRENCES += [
+    Recurrence("unicornn", {"alpha": 0.9}, "unicornn", _unicornn_inputs, states=2),
+    Recurrence("hgrn_complex", {}, "hgrn_complex", _hgrn_complex_inputs, states=2),
+]
+RECURRENCES += [
+    Recurrence("lif", options, key, partial(_lif_inputs, key), states=states, exact=(("surrogate", "none"),))
+    for options, key, states in (
+        ({}, f"lif {LIF}", 1),
+        ({"membrane": True}, f"lif_membrane {LIF}", 1),
+        ({"membrane": True, "refractory": 2}, f"lif_refractory {LIF}", 2),
+    )
 ]
 FIRST = list({recurrence.name: recurrence for recurrence in reversed(RECURRENCES)}.values())[::-1]  # one cell of each
 

@@ -32,6 +32,12 @@ def check_activation(name: str, argument: str = "activation") -> None:
         raise ValueError(f"{argument} is {name!r}, expected one of {', '.join(reference.ACTIVATIONS)}")
 
 
+def check_choice(name: str, value: Any, choices: Sequence[str]) -> None:
+    """Raises ValueError unless a value is one of the choices."""
+    if value not in choices:
+        raise ValueError(f"{name} is {value!r}, expected one of {', '.join(choices)}")
+
+
 def check_steps(
     x: Tensor, lengths: Tensor | None, resets: Tensor | None, reverse: bool, batch_first: bool
 ) -> dict[str, Any]:

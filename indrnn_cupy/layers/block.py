@@ -37,10 +37,10 @@ class RecurrentBlock(nn.Module):
         max_steps: of :class:`StepBatchNorm`.
         options: of the recurrence.
 
-    Shape: `forward(x, state=None, *, lengths=None, resets=None)` with x `(T, B, gates * H)`, `gates` being the
-    recurrence's, gives `(y, state)`, y `(T, B, H)`; state, lengths and resets are those of the recurrence. Past a row's
-    length outputs are 0 and nothing reaches a norm's statistics. A block with norm="step" takes no state, as its
-    statistics are counted from the first step of a sequence.
+    Shape: `forward(x, state=None, *, lengths=None, resets=None)` with x `(T, B, gates * H)` gives `(y, state)`, y
+    `(T, B, outputs * H)`, `gates` and `outputs` being the recurrence's; state, lengths and resets are those of the
+    recurrence. Past a row's length outputs are 0 and nothing reaches a norm's statistics. A block with norm="step"
+    takes no state, as its statistics are counted from the first step of a sequence.
     """
 
     def __init__(
@@ -69,7 +69,8 @@ class RecurrentBlock(nn.Module):
                 "and no other norm takes it"
             )
         self.recurrence = recurrence(hidden_size, **(of_last_layer(options) if last else options))
-        width = width_before(hidden_size, {"recurrence": recurrence}) if norm_first else hidden_size
+        options_of_width = {"recurrence": recurrence}
+        width = (width_before if norm_first else width_after)(hidden_size, options_of_width)
         self.norm: nn.Module | None = None
         if norm == "batch":
             self.norm = SequenceBatchNorm(width)
@@ -127,13 +128,27 @@ def refuse_memory(options: dict[str, Any]) -> None:
 
 
 def width_before(hidden_size: int, options: dict[str, Any]) -> int:
-    """What a block of these options takes."""
+    """The width of what a block of these options takes."""
+    return _recurrence(options).gates * hidden_size
+
+
+def width_after(hidden_size: int, options: dict[str, Any]) -> int:
+    """The width of what it gives."""
+    return _recurrence(options).outputs * hidden_size
+
+
+def _recurrence(options: dict[str, Any]) -> type[Recurrence]:
     recurrence = options.get("recurrence", IndRNNRecurrence)
     if not isinstance(recurrence, type) or not issubclass(recurrence, Recurrence):
         name = getattr(recurrence, "__name__", recurrence)
         own = f"{name}.Recurrence" if hasattr(recurrence, "Recurrence") else "IndRNNRecurrence"
         raise TypeError(f"recurrence is {name}, expected the class of a recurrence alone, such as {own}")
-    return recurrence.gates * hidden_size
+    return recurrence
+
+
+def is_bias(bias: Tensor | None, weight: Tensor) -> bool:
+    """Whether this is the bias that a `torch.nn.Linear` of this weight begins with; others broadcast or are refused."""
+    return bias is not None and bias.shape == weight.shape[:1] and bias.dtype == weight.dtype
 
 
 class ProjectedBlock(nn.Module):
@@ -167,13 +182,13 @@ class ProjectedBlock(nn.Module):
     ) -> tuple[Tensor, State]:
         """The block after the projection, whose bias a fused block adds itself."""
         block, project = self.block, self.projection
-        recurrence, norm, dropout = block.recurrence, block.norm, block.dropout
-        biased = called(project) is nn.Linear.forward and project.bias is not None and not block.norm_first
+        plain = called(project) is nn.Linear.forward and called(block) is RecurrentBlock.forward
         if (
-            biased
-            and not (hooked(project) or hooked(block))
-            and fuses(recurrence, norm, dropout, x, lengths is not None)
+            plain
+            and not (hooked(project) or hooked(block) or block.norm_first)
+            and is_bias(project.bias, project.weight)
+            and fuses(block.recurrence, block.norm, block.dropout, x, lengths is not None)
         ):
             y = functional.linear(x, project.weight)
-            return fused(recurrence, norm, dropout, y, state, lengths, resets, project.bias)
+            return fused(block.recurrence, block.norm, block.dropout, y, state, lengths, resets, project.bias)
         return block(project(x), state, lengths=lengths, resets=resets)

@@ -62,6 +62,24 @@ class BoundedRecurrence(Recurrence):
         return f"{super().extra_repr()}, bound={self.bound}"
 
 
+class MemoryRecurrence(Recurrence):
+    """A recurrence alone with a gate that keeps the state, number `keeping` of its inputs."""
+
+    keeping: int | None = None  # without one, the recurrence sets its memories itself
+
+    def __init__(
+        self, hidden_size: int, activation: str | None, batch_first: bool, longest_memory: float | None
+    ) -> None:
+        super().__init__(hidden_size, activation, batch_first)
+        check_memory(longest_memory)
+        self.longest_memory = longest_memory
+
+    @torch.no_grad()
+    def initialize_(self, before: nn.Module) -> None:
+        if self.longest_memory is not None and self.keeping is not None:
+            spread_bias_(bias_of(before).unflatten(0, (self.gates, -1))[self.keeping], self.longest_memory)
+
+
 def recurrences(network: nn.Module) -> Iterator[BoundedRecurrence]:
     """The recurrences of a network that have such a weight, first to last."""
     return (module for module in network.modules() if isinstance(module, BoundedRecurrence))

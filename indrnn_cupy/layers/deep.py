@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from .block import ProjectedBlock, RecurrentBlock, projection, refuse_memory, split, width_before
+from .block import ProjectedBlock, RecurrentBlock, projection, refuse_memory, split, width_after, width_before
 from .padding import last_step, with_differences
 from .sequence import SequenceModule, State
 
@@ -53,12 +53,13 @@ class PlainNetwork(_Layers):
     ) -> None:
         if num_layers < 1:
             raise ValueError(f"num_layers is {num_layers}, expected at least 1")
-        sizes = [input_size] + [hidden_size] * (num_layers - 1)
+        width = width_after(hidden_size, options)
+        sizes = [input_size] + [width] * (num_layers - 1)
         layers = (
             ProjectedBlock(size, hidden_size, dropout, number == num_layers, **options)
             for number, size in enumerate(sizes, 1)
         )
-        super().__init__(input_size, layers, hidden_size)
+        super().__init__(input_size, layers, width)
 
 
 class ResidualNetwork(SequenceModule):
@@ -74,12 +75,12 @@ class ResidualNetwork(SequenceModule):
         super().__init__()
         if num_blocks < 1:
             raise ValueError(f"num_blocks is {num_blocks}, expected at least 1")
-        self.input_size, self.output_size = input_size, hidden_size
+        self.input_size, self.output_size = input_size, width_after(hidden_size, options)
         refuse_memory(options)
         width = width_before(hidden_size, options)
         self.first = projection(input_size, width)
         self.blocks = nn.ModuleList(RecurrentBlock(hidden_size, dropout, **options) for _ in range(2 * num_blocks))
-        self.projections = nn.ModuleList(projection(hidden_size, width) for _ in self.blocks)
+        self.projections = nn.ModuleList(projection(self.output_size, width) for _ in self.blocks)
         self.last = RecurrentBlock(hidden_size, dropout, last=True, **options)
 
     def _run(
@@ -147,10 +148,10 @@ class DenseNetwork(_Layers):
         differences: bool = False,
         **options: Any,
     ) -> None:
-        wider = 2 if differences else 1
+        wider = width_after(2 if differences else 1, options)
         options["differences"] = differences
-        width = first_width * growth_rate
-        layers: list[nn.Module] = [ProjectedBlock(input_size * wider, width, dropout, **options)]
+        width, of_input = first_width * growth_rate, 2 * input_size if differences else input_size
+        layers: list[nn.Module] = [ProjectedBlock(of_input, width, dropout, **options)]
         for number, num_layers in enumerate(block_config, 1):
             for _ in range(num_layers):
                 layers.append(_DenseLayer(width * wider, growth_rate, dropout, bottleneck_dropout, wider, **options))

@@ -20,7 +20,7 @@ from .stack import RecurrentStack
 
 Initial = Mapping[str, Callable[[Tensor], Any]]  # of weights, what fills them in place
 Reference = Callable[..., Any] | None
-MODULE_WORDS = ("function", "call", "gates", "activation", "hidden_size", "batch_first", "init", "memory", "every")
+MODULE_WORDS = ("activation", "hidden_size", "batch_first", "init", "memory", "every")
 
 
 class DerivedRecurrence(Recurrence):
@@ -66,12 +66,8 @@ class DerivedRecurrence(Recurrence):
                 self.init.get(name, nn.init.uniform_)(weight)
 
     def call(self, x: Tensor, state: State | None) -> Call:
-        cell = self.function.cell
-        states = [None] * len(cell.states) if state is None else [state] if isinstance(state, Tensor) else list(state)
-        if len(states) != len(cell.states):
-            raise TypeError(f"the state has {len(states)} tensors, expected {', '.join(f'{s}0' for s in cell.states)}")
-        initial = {f"{name}0": value for name, value in zip(cell.states, states, strict=True)}
-        weights = [getattr(self, name) for name in cell.weights]
+        initial = dict(zip(self.state_names, self.states(state), strict=True))
+        weights = [getattr(self, name) for name in self.function.cell.weights]
         options = {"batch_first": self.batch_first, "memory": self.memory, "every": self.every}
         return self.function.call(x, *weights, **initial, **options)
 
@@ -124,9 +120,7 @@ class OwnRecurrence(CellFunction):
         `init`, `memory` and `every`: as in :class:`DerivedRecurrence`.
         """
         arguments = input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, device, dtype
-        layer = RecurrentStack(*arguments, self.Recurrence, init=init, memory=memory, every=every)
-        layer.state_names = tuple(f"{name}0" for name in self.cell.states)
-        return layer
+        return RecurrentStack(*arguments, self.Recurrence, init=init, memory=memory, every=every)
 
 
 def _of(cell: Cell, reference: Reference) -> OwnRecurrence:
@@ -142,7 +136,15 @@ def _class(function: OwnRecurrence, cell: Cell) -> type[DerivedRecurrence]:
         )
     name = f"{cell.name.title().replace('_', '')}Recurrence"
     return type(
-        name, (DerivedRecurrence,), {"function": function, "gates": len(cell.inputs), "__doc__": function.__doc__}
+        name,
+        (DerivedRecurrence,),
+        {
+            "function": function,
+            "gates": len(cell.inputs),
+            "outputs": cell.parts,
+            "state_names": tuple(f"{name}0" for name in cell.states),
+            "__doc__": function.__doc__,
+        },
     )
 
 

@@ -34,8 +34,6 @@ class EGRU(RecurrentStack):
     back-propagation through time", ICLR 2023, arXiv 2206.06178.
     """
 
-    state_names = ("event0", "cell0", "trace0")
-
     def __init__(
         self,
         input_size: int,

@@ -53,6 +53,8 @@ class EGRURecurrence(Recurrence):
     dampening_factor: Tensor
     pseudo_derivative_support: Tensor
 
+    state_names = ("event0", "cell0", "trace0")
+
     def __init__(
         self,
         hidden_size: int,

@@ -21,39 +21,43 @@ FORWARDS = (Recurrence.forward, SequenceDropout.forward, SequenceBatchNorm.forwa
 
 
 def hooked(module: nn.Module) -> bool:
-    """Whether a hook looks on when this module is called."""
+    """Whether a hook looks on when this module is called, or its call has been compiled."""
     hooks = (module._forward_hooks, module._forward_pre_hooks, module._backward_hooks, module._backward_pre_hooks)
-    return any(hooks) or modules._has_any_global_hook()
+    return any(hooks) or module._compiled_call_impl is not None or modules._has_any_global_hook()
 
 
 def fuses(
     recurrence: Recurrence, norm: nn.Module | None, dropout: SequenceDropout, x: Tensor, has_lengths: bool
 ) -> bool:
-    """Whether the three, or two, run as one.
+    """Whether the recurrence, the norm, if there is one, and the dropout run as one.
 
-    They do not where a module is of another kind or has a hook, under torch.func, in chunks of time, and without a
-    compiler.
+    They do not where a module is of another kind or has a hook, where a recurrence has several outputs, under
+    torch.func, in chunks of time, and without a compiler.
     """
     if not isinstance(x, Tensor) or x.dim() != 3 or not can_compile(x.device):
         return False
     if any(called(part) not in FORWARDS or hooked(part) for part in (recurrence, dropout)) or recurrence.batch_first:
+        return False
+    if recurrence.outputs > 1:
         return False
     T, B, _ = x.shape
     if transformed() or (x.is_cuda and chunk_steps(T, B, recurrence.hidden_size)):
         return False
     if norm is None:
         return bool(dropout.training and dropout.p)
-    enough = has_lengths or T * B > 1  # else it refuses to measure
-    return _norm_fuses(norm, recurrence.hidden_size, enough)
+    return _norm_fuses(norm, recurrence.hidden_size, has_lengths or T * B > 1)
 
 
 def _norm_fuses(norm: nn.Module, H: int, enough: bool) -> bool:
+    """`enough`: there are two steps or more, without which a norm of this process alone refuses to measure."""
     if called(norm) not in FORWARDS or hooked(norm):
         return False
     n: Any = norm.batch_norm
     if called(n) not in (_BatchNorm.forward, nn.SyncBatchNorm.forward) or hooked(n):
         return False
-    if not n.track_running_stats or n.num_batches_tracked is None or (n.training and not enough):
+    if not n.track_running_stats or n.num_batches_tracked is None:
+        return False
+    if n.training and not (enough or is_synchronized(n)):
         return False
     if any(t is None or t.shape != (H,) for t in (n.weight, n.bias, n.running_mean, n.running_var)):
         return False
@@ -62,7 +66,7 @@ def _norm_fuses(norm: nn.Module, H: int, enough: bool) -> bool:
 
 def called(module: nn.Module) -> Any:
     """The function that its call runs."""
-    return getattr(module.forward, "__func__", None)
+    return None if "forward" in module.__dict__ else type(module).forward
 
 
 def fused(
@@ -76,7 +80,7 @@ def fused(
     bias: Tensor | None = None,
 ) -> tuple[Tensor, State]:
     """The output and the state; `bias`, (gates * H,), is added to x."""
-    call = recurrence.call(x, state)
+    call = recurrence.checked_call(x, state)
     mask = dropout.mask(x, x.shape[1], recurrence.hidden_size)
     settings = Norm(None, None, None, None, mask, bias)
     if norm is not None:

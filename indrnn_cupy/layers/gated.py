@@ -58,8 +58,6 @@ class GatedRecurrence(Recurrence):
             keeping.add_(bias)
 
     def call(self, x: Tensor, state: Tensor | None) -> Call:
-        if isinstance(x, Tensor) and x.dim() == 3 and x.shape[-1] != self.gates * self.hidden_size:
-            raise ValueError(f"x has shape {tuple(x.shape)}, expected {self.gates} * {self.hidden_size} in the end")
         if state is None and self.h0 is not None:
             state = self.h0.expand(x.shape[0 if self.batch_first else 1], -1)
         return type(self).function(x, state, self.activation)

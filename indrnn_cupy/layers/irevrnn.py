@@ -36,6 +36,8 @@ class IRevRNNRecurrence(BoundedRecurrence):
     Reference: github.com/shaofei-liu/irevrnn.
     """
 
+    state_names = ("h0", "c0")
+
     def __init__(
         self,
         hidden_size: int,
@@ -68,12 +70,10 @@ class IRevRNNRecurrence(BoundedRecurrence):
         nn.init.normal_(self.cell_weights, std=SMALL)
 
     def call(self, x: Tensor, state: tuple[Tensor, Tensor] | None) -> Call:
-        if state is not None and not (isinstance(state, tuple | list) and len(state) == 2):
-            raise TypeError(f"the state is {type(state).__name__}, expected the pair (h0, c0)")
         a, b = self.hidden_weights, self.cell_weights
         weights = self.clamped_weight(), a.abs() if self.stable else a, -b.abs() if self.stable else b
         options: tuple[Any, ...] = self.activation, self.inner_activation, self.memory, self.every, self.batch_first
-        return irevrnn_call(x, *weights, state or (None, None), *options)
+        return irevrnn_call(x, *weights, self.states(state), *options)
 
     def extra_repr(self) -> str:
         return f"{super().extra_repr()}, rev_len={self.rev_len}, inner_activation={self.inner_activation!r}"
@@ -95,8 +95,6 @@ class IRevRNN(RecurrentStack):
 
     Reference: github.com/shaofei-liu/irevrnn.
     """
-
-    state_names = ("h0", "c0")
 
     def __init__(
         self,

@@ -13,12 +13,14 @@ from ..functional.run import Call, run
 class Recurrence(nn.Module):
     """A recurrence alone, called as `(x, state=None, *, lengths=None, resets=None, reverse=False)`.
 
-    It takes x `(T, B, gates * H)`, as a projection makes it, and gives `(y, state)`, y `(T, B, H)`; between the two
-    there may be a tuple of other sequences.
+    It takes x `(T, B, gates * H)`, as a projection makes it, and gives `(y, state)`, y `(T, B, outputs * H)`; between
+    the two there may be a tuple of other sequences.
     """
 
     activation: str  # where there is a choice of it
     gates = 1  # numbers that it takes for each hidden unit
+    outputs = 1  # numbers that it gives for each hidden unit
+    state_names: tuple[str, ...] = ("h0",)
 
     def __init__(self, hidden_size: int, activation: str | None, batch_first: bool) -> None:
         super().__init__()
@@ -39,6 +41,21 @@ class Recurrence(nn.Module):
         """The recurrence with the module's parameters, for recurrences that are one function."""
         raise NotImplementedError
 
+    def checked_call(self, x: Tensor, state: Any) -> Call:
+        """The same, if x is as wide as it has to be."""
+        width = self.gates * self.hidden_size
+        if isinstance(x, Tensor) and x.dim() == 3 and x.shape[-1] != width:
+            raise ValueError(f"x has shape {tuple(x.shape)}, expected {width} in the end")
+        return self.call(x, state)
+
+    def states(self, state: Any) -> tuple[Any, ...]:
+        """The tensors of a state, each None where there is no state."""
+        names = self.state_names
+        found = (None,) * len(names) if state is None else (state,) if isinstance(state, Tensor) else tuple(state)
+        if len(found) != len(names):
+            raise TypeError(f"the state has {len(found)} tensors, expected {', '.join(names)}")
+        return found
+
     def forward(
         self,
         x: Tensor,
@@ -48,7 +65,7 @@ class Recurrence(nn.Module):
         resets: Tensor | None = None,
         reverse: bool = False,
     ) -> tuple[Any, ...]:
-        call = self.call(x, state)
+        call = self.checked_call(x, state)
         return run(call, lengths=lengths, resets=resets, reverse=reverse, batch_first=self.batch_first)
 
     def step(self, x_t: Tensor, state: Any = None) -> tuple[Tensor, Any]:

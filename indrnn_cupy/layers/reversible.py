@@ -12,7 +12,7 @@ from torch.utils.checkpoint import get_device_states, set_device_states
 
 from ..functional.arrays import each
 from ..functional.checks import flat
-from .block import RecurrentBlock, projection, refuse_memory, split, width_before
+from .block import RecurrentBlock, projection, refuse_memory, split, width_after, width_before
 from .sequence import SequenceModule, State
 
 
@@ -22,7 +22,7 @@ class Branch(nn.Module):
     def __init__(self, hidden_size: int, dropout: float, **options: Any) -> None:
         super().__init__()
         self.block = RecurrentBlock(hidden_size, dropout, **options)
-        self.projection = projection(hidden_size, width_before(hidden_size, options))
+        self.projection = projection(width_after(hidden_size, options), width_before(hidden_size, options))
 
     def forward(self, x: Tensor, state: State | None, **steps: Tensor | None) -> tuple[Tensor, State]:
         y, state = self.block(x, state, **steps)
@@ -57,7 +57,7 @@ class ReversibleNetwork(SequenceModule):
         if num_blocks < 1:
             raise ValueError(f"num_blocks is {num_blocks}, expected at least 1")
         refuse_memory(options)
-        self.input_size, self.output_size = input_size, 2 * hidden_size
+        self.input_size, self.output_size = input_size, width_after(2 * hidden_size, options)
         self.first = projection(input_size, width_before(2 * hidden_size, options))
         self.branches = nn.ModuleList(Branch(hidden_size, dropout, **options) for _ in range(2 * num_blocks))
         self.last = RecurrentBlock(2 * hidden_size, dropout, last=True, **options)

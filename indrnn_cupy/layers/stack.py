@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from operator import itemgetter
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -35,11 +35,9 @@ class RecurrentStack(SequenceModule):
 
     Further sequences of the last layer's recurrence, as EGRU has them, come between the output and the state.
 
-    `recurrence(hidden_size, batch_first=, device=, dtype=, **options)` makes a recurrence, whose state has a tensor for
-    each of `state_names`.
+    `recurrence(hidden_size, batch_first=, device=, dtype=, **options)` makes a recurrence.
     """
 
-    state_names: tuple[str, ...] = ("h0",)
     state_batch = 1
 
     def __init__(
@@ -63,12 +61,13 @@ class RecurrentStack(SequenceModule):
         self.batch_first, self.bidirectional = batch_first, bidirectional
         self.directions = 2 if bidirectional else 1
         self.projections, self.recurrences = nn.ModuleList(), nn.ModuleList()
+        self.state_names = recurrence.state_names
         options |= {"batch_first": batch_first, "device": device, "dtype": dtype}
         for layer in range(num_layers):
             if layer == num_layers - 1:
                 options = of_last_layer(options)
             for _ in range(self.directions):
-                width = hidden_size * self.directions if layer else input_size
+                width = recurrence.outputs * hidden_size * self.directions if layer else input_size
                 self.projections.append(nn.Linear(width, recurrence.gates * hidden_size, bias, device, dtype))
                 self.recurrences.append(recurrence(hidden_size, **options))
         self.dropout = nn.Dropout(dropout)
@@ -118,3 +117,25 @@ class RecurrentStack(SequenceModule):
             outputs.append((y, *others))
             states.append(last)
         return *side_by_side(outputs), stacked(states)
+
+
+class RecurrentLayers(RecurrentStack):
+    """A stack of the recurrence `kind`, with the arguments of `torch.nn.RNN` and the options of the recurrence."""
+
+    kind: ClassVar[type[Recurrence]]
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        bias: bool = True,
+        batch_first: bool = False,
+        dropout: float = 0.0,
+        bidirectional: bool = False,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+        **options: Any,
+    ) -> None:
+        arguments = input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, device, dtype
+        super().__init__(*arguments, self.kind, **options)

@@ -142,9 +142,9 @@ def gradients(ctx: Any, normed: bool, grad_z: Tensor, grad_last: Any, saved: Any
         *(ctx.key, grad_z, list(grad_last), x, weights, initial, states, lengths, resets, *ctx.options, ctx.parts, 0),
         *(of_scale, y if facts(ctx.key)[2] else None, added),
     )
-    of_added = None if added is None else found.pop()
+    of_added = None if added is None else found[-1]
     after = ctx.parts + len(weights)
-    of_states = (None if s is None else g for s, g in zip(initial, found[after:], strict=True))
+    of_states = (None if s is None else g for s, g in zip(initial, found[after : after + len(initial)], strict=True))
     return [of_weight, of_bias, None, None, None, of_added, *found[:after], *of_states]
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from ..runtime import source
 from ..runtime.errors import KernelSignatureError, KernelSourceError, shown
-from .declaration import ROLES, Parameter, check, check_gradient, functions, option, without_comments
+from .declaration import ROLES, Parameter, check, check_gradient, functions, option, outputs_of, without_comments
 
 MOST_NUMBERS = 32  # of a step: bits of a mask
 
@@ -23,7 +23,7 @@ class Cell:
     code: str  # the text with the headers that are not the package's in place, as they were when it was read
     name: str
     parameters: tuple[Parameter, ...]
-    has_output: bool  # that is no state
+    outputs: int  # that are no states; without one, the output is the first state
     by_hand: tuple[Parameter, ...] | None = None  # those of a gradient by hand
     options: tuple[tuple[str, str], ...] = ()  # what names in the text stand for
 
@@ -50,6 +50,7 @@ class Cell:
         taken = None if self.by_hand is None else {p.name for p in self.by_hand}
         # The inputs that are saved for backward, and the number of states that are, the output not counted.
         self.kept = tuple(n for n, name in enumerate(self.inputs) if taken is None or name in taken)
+        self.has_output, self.parts = self.outputs > 0, max(1, self.outputs)  # what lies side by side in y
         self.more_states = len(self.states) - 1 + self.has_output
         lines = re.sub(r'^#line \d+ ".*"$', "", self.code, flags=re.M).encode(errors="replace")
         words = [f"{self.name}-{hashlib.sha256(lines).hexdigest()[:16]}"]
@@ -99,12 +100,12 @@ def declared(file: str, text: str, options: Mapping[str, Any]) -> Cell:
     code = source.with_own_headers(file, text)
     if not re.search(r'^\s*#\s*include\s*"', code, flags=re.M):
         raise KernelSignatureError(f'{file} lacks the line `#include "cell.cuh"`, which has to come before {cell.name}')
-    has_output = bool(re.search(r"\.\s*output\s*\(", without_comments(code)))
+    outputs = outputs_of(without_comments(code))
     gradients = [f for f in found if f.name.endswith("_gradient")]
     if other := [f for f in gradients if f.name != f"{cell.name}_gradient"]:
         raise KernelSignatureError(f"{other[0].where} is the gradient of no cell, expected {cell.name}_gradient")
     by_hand = gradients[0] if gradients else None
     if by_hand:
-        check_gradient(by_hand, cell, has_output)
+        check_gradient(by_hand, cell, outputs)
     chosen = tuple(option(name, value) for name, value in options.items())
-    return Cell(file, text, code, cell.name, cell.parameters, has_output, by_hand and by_hand.parameters, chosen)
+    return Cell(file, text, code, cell.name, cell.parameters, outputs, by_hand and by_hand.parameters, chosen)

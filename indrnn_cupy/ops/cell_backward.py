@@ -45,7 +45,7 @@ def backward(
     that; `output` is the cell's, where it is needed and is no state. The gradient of a `bias` of the inputs comes last.
     """
     cell = cell_of(key)
-    x, states, grad_y = [dense(t) for t in x], [dense(t) for t in states], dense(grad_y)
+    x, states, grad_y = [dense(t) for t in x], [dense(t) for t in states], first_part(cell, grad_y)
     (_, B, H), real, rows = grad_y.shape, TYPES[grad_y.dtype][2], sum(cell.rows)
     grad_x = _like_inputs(cell, grad_y, x, states, parts)
     after: Optional = [None if g is None else like(g, real) for g in grad_last]
@@ -86,6 +86,12 @@ def backward(
     return [*grad_x, *_of_weights(sums, weights, cell.rows, groups), *_of_states(grad_y, after, initial), *of_bias]
 
 
+def first_part(cell: Cell, grad_y: Tensor) -> Tensor:
+    """The gradient of the first output, at which that of the others begins for a kernel."""
+    grad_y = dense(grad_y)
+    return grad_y if cell.parts == 1 else grad_y[..., : grad_y.shape[-1] // cell.parts]
+
+
 def _like_inputs(cell: Cell, grad_y: Tensor, x: list[Tensor], states: list[Tensor], parts: int) -> list[Tensor]:
     """Memory for the gradients of the tensors that the inputs came in, laid out as those or as the output."""
     y = grad_y if cell.has_output else states[0]
@@ -116,7 +122,7 @@ def _of_states(grad_y: Tensor, before: Optional, initial: Optional) -> list[Tens
 
 def _fake(key, grad_y, grad_last, x, weights, initial, states, *options):
     cell, (parts, groups, *of_block) = cell_of(key), options[5:]
-    x, states, grad_y = [dense(t) for t in x], [dense(t) for t in states], dense(grad_y)
+    x, states, grad_y = [dense(t) for t in x], [dense(t) for t in states], first_part(cell, grad_y)
     grad_x = _like_inputs(cell, grad_y, x, states, parts)
     of_weights = [w.new_empty(groups, *w.shape) if groups else w.new_empty(w.shape) for w in weights]
     of_states = (grad_y.new_empty(0) if s is None else s.new_empty(s.shape) for s in initial)

@@ -10,7 +10,7 @@ from .cell_kernels import block_kernels, kernels
 from .cells import cell_of, one_by_one
 from .launch import launch
 from .norm import unit_statistics
-from .recurrence import dense, empty_like, like, register
+from .recurrence import dense, empty_like, like, register, widened
 from .sequence import TYPES, Steps
 
 
@@ -35,7 +35,7 @@ def forward(
     """
     cell = cell_of(key)
     inputs = one_by_one(cell, [dense(part) for part in x])
-    first, y = inputs[0], empty_like(inputs[0])
+    first, y = inputs[0], output_like(inputs[0], cell.parts)
     (_, B, H), real = first.shape, TYPES[first.dtype][2]
     before = [None if s is None else like(s, real) for s in initial]
     last = [first.new_empty((B, H), dtype=real) for _ in initial]
@@ -61,6 +61,11 @@ def forward(
     return [y, *kept, *[like(end, last_type(first, s)) for end, s in zip(last, initial, strict=True)], *statistics]
 
 
+def output_like(x: Tensor, parts: int) -> Tensor:
+    """Memory for the output, of so many numbers for each hidden unit."""
+    return empty_like(x) if parts == 1 else widened(x, parts * x.shape[-1])
+
+
 def last_type(x: Tensor, initial: Tensor | None) -> torch.dtype:
     """The type of a last state: that of the sequence, or of a first state that is wider."""
     return x.dtype if initial is None else torch.promote_types(x.dtype, initial.dtype)
@@ -68,10 +73,10 @@ def last_type(x: Tensor, initial: Tensor | None) -> torch.dtype:
 
 def _fake(key, x, weights, initial, lengths, resets, reverse, chunk, every, measured=False, norm=(), bias=None):
     cell = cell_of(key)
-    y = empty_like(one_by_one(cell, [dense(part) for part in x])[0])
-    T, *size = y.shape
+    first = one_by_one(cell, [dense(part) for part in x])[0]
+    y, (T, *size) = output_like(first, cell.parts), first.shape
     kept = [
-        y.new_empty(0) if every == 0 else empty_like(y) if every == 1 else y.new_empty(kept_size(T, every), *size)
+        y.new_empty(0) if every == 0 else empty_like(first) if every == 1 else y.new_empty(kept_size(T, every), *size)
         for _ in range(cell.more_states)
     ]
     statistics = [y.new_empty(3, size[-1], dtype=torch.float64)] if measured else []

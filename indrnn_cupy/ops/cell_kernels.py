@@ -69,6 +69,12 @@ def walked(kind: str, names: Iterable[str], walk: str = "along({0}, {0}_t, {0}_b
     return Argument([f"{kind}* {n}" for n in names], names, ", ".join(walk.format(n) for n in names))
 
 
+def side_by_side(kind: str, name: str, parts: int, walk: str = "along({0} + {1} * H, {0}_t, {0}_b)") -> Argument:
+    """Sequences in one tensor."""
+    text = ", ".join(walk.format(name, part) for part in range(parts))
+    return Argument([f"{kind}* {name}"] * bool(parts), [name] * bool(parts), text)
+
+
 AGAINST = "against({0}, {0}_t, {0}_b)"
 BEFORE = "against_one_before({0}, {0}_0, {0}_t, {0}_b)"
 
@@ -115,16 +121,20 @@ def tensors_of(cell: Cell) -> Tensors:
     )
     kept, first, last = [x[n] for n in cell.kept], [f"{name}_0" for name in s], [f"{name}_n" for name in s]
     weights, before = joined(pointers("const real", w, cell.rows)), joined(pointers("const real", first))
-    is_state = 1 - cell.has_output  # the output
+    is_state = not cell.has_output  # the output
     read = joined(walked("const scalar", x)), weights
     past = (
-        walked("const scalar", ["grad_y", *kept], AGAINST),
+        side_by_side("const scalar", "grad_y", cell.parts, "against({0} + {1} * H, {0}_t, {0}_b)"),
+        walked("const scalar", kept, AGAINST),
         walked("const scalar", s, BEFORE),
         Argument([f"const scalar* {name}" for name in first], [], ""),
     )
     return Tensors(
         read,
-        (*read, before, joined(walked("scalar", ["y"][is_state:] + s)), joined(pointers("real", last))),
+        (
+            *(*read, before, joined(side_by_side("scalar", "y", cell.outputs), walked("scalar", s))),
+            joined(pointers("real", last)),
+        ),
         joined(*past),
         joined(*past, walked("const scalar", ["y"] * cell.has_output, AGAINST)),
         (
@@ -141,7 +151,10 @@ def tensors_of(cell: Cell) -> Tensors:
             joined(walked("const scalar", [*x, *(f"d_{name}" for name in x)])),
             *(weights, joined(pointers("const real", [f"d_{name}" for name in w], cell.rows))),
             *(before, joined(pointers("const real", [f"d_{name}" for name in first]))),
-            *(joined(walked("scalar", ["d_y"])), joined(pointers("real", [f"d_{name}" for name in last]))),
+            *(
+                joined(side_by_side("scalar", "d_y", cell.parts)),
+                joined(pointers("real", [f"d_{name}" for name in last])),
+            ),
         ),
     )
 
@@ -210,7 +223,7 @@ def kernel(cell: Cell, what: str, arguments: Iterable[Argument], mode: str = "")
     tile = min(2048, max(64, 1 << lanes.bit_length() - 1))
     made = sequence_kernel(cell.file, name, ", ".join(tensors), tuple(sequences), tile=tile)
     counts = {"INPUTS": len(cell.inputs), "WEIGHTS": rows, "STATES": states, "KEPT": len(cell.kept)}
-    counts |= {"OUTPUT": int(cell.has_output), "BY_HAND": int(cell.by_hand is not None)}
+    counts |= {"OUTPUT": cell.outputs, "BY_HAND": int(cell.by_hand is not None)}
     counts |= {"AFTER": int(cell.by_hand is not None and any(p.role == "After" for p in cell.by_hand))}
     counts |= {"UNKEPT": sum(1 << n for n in range(len(cell.inputs)) if n not in cell.kept)}
     counts |= {"SLOPES": 1} if what == "tangent" else {}

@@ -2,11 +2,11 @@
 
 from torch import Tensor
 
-from .cell_forward import last_type
+from .cell_forward import last_type, output_like
 from .cell_kernels import kernels
 from .cells import cell_of, one_by_one
 from .launch import launch
-from .recurrence import dense, empty_like, like, register
+from .recurrence import dense, like, register
 from .sequence import TYPES, Steps
 
 
@@ -29,7 +29,7 @@ def _tangent(
     real = TYPES[first.dtype][2]
     w, d_w = ([like(t, real) for t in tensors] for tensors in (weights, d_weights))
     s, d_s = ([None if t is None else like(t, real) for t in tensors] for tensors in (initial, d_initial))
-    d_y, d_last = empty_like(first), [first.new_empty(first.shape[1:], dtype=real) for _ in s]
+    d_y, d_last = output_like(first, cell.parts), [first.new_empty(first.shape[1:], dtype=real) for _ in s]
     if first.numel() == 0:
         d_last = [first.new_zeros(first.shape[1:]) if d is None else d.clone() for d in d_s]
     else:
@@ -39,8 +39,10 @@ def _tangent(
 
 
 def _fake(key, x, weights, initial, *_):
-    y = empty_like(one_by_one(cell_of(key), [dense(part) for part in x])[0])
-    return [y, *(y.new_empty(y.shape[1:], dtype=last_type(y, s)) for s in initial)]
+    cell = cell_of(key)
+    first = one_by_one(cell, [dense(part) for part in x])[0]
+    last = (first.new_empty(first.shape[1:], dtype=last_type(first, s)) for s in initial)
+    return [output_like(first, cell.parts), *last]
 
 
 tangent_op = register(

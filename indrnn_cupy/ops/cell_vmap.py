@@ -59,10 +59,12 @@ def each_alone(op: Callable[..., list[Tensor]], size: int, dims: Sequence[Any], 
     return [torch.stack(results) for results in zip(*found, strict=True)], [0] * len(found[0])
 
 
-def way(dims: Sequence[Any], weights: int, steps: int) -> int | None:
+def way(key: str, dims: Sequence[Any], weights: int, steps: int) -> int | None:
     """What the mapped dimension goes into; None if neither will do. The places of weights and of lengths and resets."""
     if all(d is None for d in dims[weights]):
         return ROWS
+    if cell_of(key).parts > 1:  # whose units lie apart in the output
+        return None
     return UNITS if all(d is None for d in dims[steps : steps + 2]) else None
 
 
@@ -78,7 +80,7 @@ def separate(key: str, x: list[Tensor], dims: list[int | None], size: int) -> tu
 
 
 def _forward(info, dims, key, x, *arguments):
-    if (into := way(dims, 2, 4)) is None:
+    if (into := way(key, dims, 2, 4)) is None:
         return each_alone(forward_op, info.batch_size, dims, (key, x, *arguments))
     x, x_dims = separate(key, x, dims[1], info.batch_size) if into == UNITS else (x, dims[1])
     places = SEQUENCE, WEIGHT, STATE, LENGTHS, RESETS
@@ -98,7 +100,7 @@ def unfolded(places, rest, found, into, size):
 
 def _tangent(info, dims, key, x, w, s, d_x, d_w, d_s, *steps):
     arguments = (x, w, s, d_x, d_w, d_s, *steps)
-    if (into := way(((), (*dims[2], *dims[5]), *dims[7:9]), 1, 2)) is None:
+    if (into := way(key, ((), (*dims[2], *dims[5]), *dims[7:9]), 1, 2)) is None:
         return each_alone(tangent_op, info.batch_size, dims, (key, *arguments))
     (x, x_dims), (d_x, d_dims) = (x, dims[1]), (d_x, dims[4])
     if into == UNITS:
@@ -111,7 +113,7 @@ def _tangent(info, dims, key, x, w, s, d_x, d_w, d_s, *steps):
 
 def _backward(info, dims, key, grad_y, grad_last, x, *arguments):
     size, cell, (*options, parts, groups) = info.batch_size, cell_of(key), arguments[5:]
-    if (into := way(dims, 4, 7)) is None:
+    if (into := way(key, dims, 4, 7)) is None:
         return each_alone(backward_op, size, dims, (key, grad_y, grad_last, x, *arguments))
     x_dims, n_x = dims[3], parts
     if into == UNITS and parts != len(cell.inputs):

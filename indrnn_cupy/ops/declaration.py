@@ -58,6 +58,20 @@ def functions(file: str, plain: str) -> Iterator[Function]:
             yield Function(where, match[1], tuple(_parameter(where, text) for text in match[2].split(",")))
 
 
+def outputs_of(plain: str) -> int:
+    """How many numbers `.output(...)` names in a text; 0 without it."""
+    found = re.search(r"\.\s*output\s*\(", plain)
+    if found is None:
+        return 0
+    depth, number = 1, 1
+    for letter in plain[found.end() :]:
+        depth += (letter in "([{") - (letter in ")]}")
+        if depth == 0:
+            break
+        number += letter == "," and depth == 1
+    return number
+
+
 def _parameter(where: str, text: str) -> Parameter:
     found = re.fullmatch(r"\s*(\w+?)(s\s*<\s*(\w+)\s*>)?\s+auto\s+(\w+)\s*", text)
     many = found is not None and found[2] is not None
@@ -93,10 +107,12 @@ def check(cell: Function) -> None:
             raise KernelSignatureError(f"{cell.where} has no {role}, expected one or more")
 
 
-def check_gradient(gradient: Function, cell: Function, has_output: bool) -> None:
+def check_gradient(gradient: Function, cell: Function, outputs: int) -> None:
     """Raises KernelSignatureError unless the parameters of a gradient by hand are there to be given."""
+    if outputs > 1:
+        raise KernelSignatureError(f"{gradient.where}: the gradient of a recurrence of {outputs} outputs is derived")
     states = [p.name for p in cell.parameters if p.role == "State"]
-    known = {f"Gradient grad_{name}" for name in (["output"] if has_output else []) + states}
+    known = {f"Gradient grad_{name}" for name in (["output"] if outputs else []) + states}
     known |= {f"After {name}_t" for name in states} | {f"{p.role} {p.name}" for p in cell.parameters}
     for role, name, _ in gradient.parameters:
         if f"{role} {name}" not in known:

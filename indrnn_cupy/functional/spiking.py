@@ -1,0 +1,132 @@
+"""Leaky integrate-and-fire neurons as a function."""
+
+from functools import partial
+from typing import Any
+
+from torch import Tensor
+
+from .. import reference
+from .arrays import takes_arrays
+from .checks import check_choice, kept_every
+from .run import Call, run
+
+SPIKES = {"triangle": "spike", "sigmoid": "spike_sigmoid", "arctan": "spike_arctan", "none": "spike_none"}
+
+
+@takes_arrays
+def lif(
+    x: Tensor,
+    decay: Tensor,
+    threshold: Tensor,
+    v0: Tensor | None = None,
+    rest0: Tensor | None = None,
+    *,
+    gain: Tensor | None = None,
+    reset: str = "soft",
+    reset_value: Tensor | None = None,
+    surrogate: str = "triangle",
+    steepness: float = 1.0,
+    detach_reset: bool = False,
+    refractory: int = 0,
+    membrane: bool = False,
+    lengths: Tensor | None = None,
+    resets: Tensor | None = None,
+    reverse: bool = False,
+    batch_first: bool = False,
+    memory: str = "store",
+    every: int | None = None,
+) -> tuple[Tensor, Any]:
+    r"""Leaky integrate-and-fire neurons, each of which fires where its charge exceeds its threshold:
+
+    .. math::
+        q_t = d \odot v_{t-1} + g \odot x_t,\quad s_t = [q_t > \vartheta],\quad
+        v_t = q_t - s_t \odot r\ \text{(soft)},\quad v_t = (1 - s_t) \odot q_t + s_t \odot r\ \text{(hard)}
+
+    Args:
+        x: input current, `(T, B, H)`.
+        decay: d, `(H,)`: :math:`1 - 1 / \tau` for a time constant of tau steps.
+        threshold: theta, `(H,)`.
+        v0: initial potential, `(B, H)`; zeros if not given.
+        rest0: steps for which each neuron rests at first, `(B, H)`; for `refractory`.
+        gain: g, `(H,)`; ones if not given.
+        reset: "soft", `reset_value` is taken from the potential; or "hard", the potential becomes it.
+        reset_value: r, `(H,)`; if not given, the threshold for "soft" and 0 for "hard".
+        surrogate: what stands for the slope of a spike in backward, with :math:`k` the steepness and
+            :math:`e = k (q - \vartheta)`: "triangle", :math:`k \max(0, 1 - |e|)`; "sigmoid", that of a sigmoid,
+            :math:`k\,\sigma(e)\,\sigma(-e)`; "arctan", :math:`k / (1 + (\pi e)^2)`; or "none", 0.
+        steepness: k, above 0.
+        detach_reset: no gradient flows through the spike of a reset.
+        refractory: the steps after a spike for which a neuron rests: its potential stays and it does not fire.
+        membrane: return q too.
+        memory, every: as in :func:`sru`, of the potentials v.
+        lengths, resets, reverse, batch_first: as in :func:`indrnn`.
+
+    Returns:
+        `y`, the spikes, 0 or 1, `(T, B, H)`, in the type and layout of x; with `membrane` the spikes and q side by
+        side, `(T, B, 2 H)`; and the last potential `v_n`, `(B, H)`; with `refractory` the pair `(v_n, rest_n)`.
+
+    Raises:
+        TypeError, ValueError, KernelError: as :func:`indrnn`.
+
+    References: Neftci et al., "Surrogate Gradient Learning in Spiking Neural Networks", 2019, arXiv 1901.09948; Fang et
+    al., "Incorporating Learnable Membrane Time Constant", ICCV 2021, arXiv 2007.05785, where the decay is learned.
+    """
+    options: dict[str, Any] = {"reset": reset, "surrogate": surrogate, "steepness": steepness}
+    options |= {"detach_reset": detach_reset, "refractory": refractory, "membrane": membrane}
+    every = kept_every(memory, every, x, batch_first)
+    call = lif_call(x, decay, threshold, (v0, rest0), gain=gain, reset_value=reset_value, every=every, **options)
+    y, state = run(call, lengths=lengths, resets=resets, reverse=reverse, batch_first=batch_first)
+    return (y[..., : x.shape[-1]] if refractory and not membrane else y), state
+
+
+def lif_call(
+    x: Tensor,
+    decay: Tensor,
+    threshold: Tensor,
+    states: tuple[Tensor | None, Tensor | None],
+    *,
+    gain: Tensor | None = None,
+    reset: str = "soft",
+    reset_value: Tensor | None = None,
+    surrogate: str = "triangle",
+    steepness: float = 1.0,
+    detach_reset: bool = False,
+    refractory: int = 0,
+    membrane: bool = False,
+    every: int = 1,
+) -> Call:
+    """The call, whose output has the membrane too if there is a refractory time."""
+    check_choice("reset", reset, ("soft", "hard"))
+    check_choice("surrogate", surrogate, tuple(SPIKES))
+    if not isinstance(refractory, int) or refractory < 0:
+        raise ValueError(f"refractory is {refractory!r}, expected a whole number of steps, 0 or more")
+    if not refractory and states[1] is not None:
+        raise ValueError("rest0 needs refractory, the steps for which a neuron rests after a spike")
+    plain = partial(
+        reference.lif,
+        *(x, decay, threshold, *states),
+        gain=gain,
+        reset=reset,
+        reset_value=reset_value,
+        surrogate=surrogate,
+        steepness=steepness,
+        detach_reset=detach_reset,
+        refractory=refractory,
+        membrane=membrane or refractory > 0,
+    )
+    weights = {"decay": (decay, None), "gain": (_filled(gain, 1, decay), None), "threshold": (threshold, None)}
+    value = (threshold if reset == "soft" else _filled(None, 0, decay)) if reset_value is None else reset_value
+    weights |= {"reset_value": (value, None), "steepness": (_filled(None, steepness, decay), None)}
+    initial, name = {"v0": states[0]}, "lif_membrane" if membrane else "lif"
+    if refractory:
+        name, initial = "lif_refractory", {"v0": states[0], "rest0": states[1]}
+        weights |= {"refractory": (_filled(None, refractory, decay), None)}
+    key = f"{name} SPIKE={SPIKES[surrogate]} RESET={reset} FEEDBACK={'stop' if detach_reset else 'identity'}"
+    return Call(key, plain, 1, {"x": x}, weights, initial, every=every)
+
+
+def _filled(given: Tensor | None, value: float, like: Tensor) -> Any:
+    """What is given, or a number for each unit."""
+    if given is not None or not isinstance(like, Tensor):
+        return given
+    return like.new_full((1,), value).expand(like.shape)

@@ -1,0 +1,109 @@
+"""SRU and QRNN layers, and their recurrences."""
+
+import torch
+from torch import Tensor, nn
+
+from ..functional.run import Call
+from ..functional.sru import qrnn_call, sru_call
+from .bounds import MemoryRecurrence
+from .stack import RecurrentLayers
+
+
+class SRURecurrence(MemoryRecurrence):
+    r"""The recurrence of SRU, whose gates see the unit's own state; see :func:`indrnn_cupy.functional.sru`.
+
+    Args:
+        hidden_size: H, the number of units.
+        activation: phi of the state, "identity", "tanh", ...
+        batch_first: sequences are `(B, T, 4 H)` instead of `(T, B, 4 H)`.
+        longest_memory: first memories, which the forget gates' biases in the projection before it set, spread evenly in
+            their logarithm from 1 to so many steps.
+
+    Shape: `forward(x, c0=None, *, lengths=None, resets=None, reverse=False)` with x `(T, B, 4 H)`, the inputs side by
+    side, and c0 `(B, H)` gives `(y, c_n)`, `(T, B, H)` and `(B, H)`. `step(x_t, c)` is one step of a stream.
+
+    Attributes:
+        v: the weights of the gates' view of the state, `(2, H)`; they begin at 0.
+
+    Reference: Lei et al., EMNLP 2018, arXiv 1709.02755.
+    """
+
+    gates = 4
+    keeping = 1
+    state_names = ("c0",)
+
+    def __init__(
+        self,
+        hidden_size: int,
+        activation: str = "identity",
+        batch_first: bool = False,
+        longest_memory: float | None = None,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        super().__init__(hidden_size, activation, batch_first, longest_memory)
+        self.v = nn.Parameter(torch.zeros(2, hidden_size, device=device, dtype=dtype))
+
+    def reset_parameters(self) -> None:
+        nn.init.zeros_(self.v)
+
+    def call(self, x: Tensor, state: Tensor | None) -> Call:
+        (c0,) = self.states(state)
+        return sru_call(x, self.v, c0, skip=True, activation=self.activation)
+
+
+class SRU(RecurrentLayers):
+    """A stack of SRU layers, each one matrix product for state, gates and skip, and the recurrence.
+
+    Args:
+        input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional: as in `torch.nn.RNN`.
+        activation, longest_memory: as in :class:`SRURecurrence`.
+
+    Shape: as of :class:`MinGRU`, the state c0.
+
+    Attributes:
+        projections, recurrences: the `torch.nn.Linear` and the :class:`SRURecurrence` of each layer and direction.
+
+    Reference: Lei et al., EMNLP 2018, arXiv 1709.02755.
+    """
+
+    kind = SRURecurrence
+
+
+class QRNNRecurrence(MemoryRecurrence):
+    """The fo-pooling of QRNN; see :func:`indrnn_cupy.functional.qrnn`, which has the others.
+
+    Arguments and shape: as of :class:`SRURecurrence`, with 3 H for 4 H and without an activation.
+
+    Reference: Bradbury et al., ICLR 2017, arXiv 1611.01576.
+    """
+
+    gates = 3
+    keeping = 1
+    state_names = ("c0",)
+
+    def __init__(
+        self,
+        hidden_size: int,
+        batch_first: bool = False,
+        longest_memory: float | None = None,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        super().__init__(hidden_size, None, batch_first, longest_memory)
+
+    def call(self, x: Tensor, state: Tensor | None) -> Call:
+        (c0,) = self.states(state)
+        return qrnn_call(x, c0, pooling="fo")
+
+
+class QRNN(RecurrentLayers):
+    """A stack of QRNN layers of window 1: each a projection of one step and the fo-pooling.
+
+    For a wider window put a `torch.nn.Conv1d` over the steps before in place of the projection, and
+    :class:`QRNNRecurrence` behind it. Arguments, shape, attributes: as of :class:`SRU`.
+
+    Reference: Bradbury et al., ICLR 2017, arXiv 1611.01576.
+    """
+
+    kind = QRNNRecurrence

@@ -1,0 +1,80 @@
+"""UnICORNN layers, and their recurrence."""
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from ..functional.run import Call
+from ..functional.unicornn import unicornn_call
+from .recurrence import Recurrence
+from .stack import RecurrentLayers
+
+
+class UnICORNNRecurrence(Recurrence):
+    r"""The oscillators of UnICORNN; see :func:`indrnn_cupy.functional.unicornn`, with
+    :math:`s = \Delta t\,\mathrm{sigmoid}(c)`.
+
+    Args:
+        hidden_size: H, the number of units.
+        dt: the largest step size, above 0; in the paper 0.01 to 0.2.
+        alpha: 0 or above; in the paper 0.9 to 30.
+        batch_first: sequences are `(B, T, H)` instead of `(T, B, H)`.
+
+    Shape: `forward(x, state=None, *, lengths=None, resets=None, reverse=False)` with x `(T, B, H)` and the state
+    (y0, z0), `(B, H)` each, gives `(y, (y_n, z_n))`. `step(x_t, state)` is one step of a stream.
+
+    Attributes:
+        w: the recurrent weight, `(H,)`, which begins in U(0, 1). c: of the step sizes, `(H,)`, in U(-0.1, 0.1).
+
+    Reference: Rusch and Mishra, ICML 2021, arXiv 2103.05487.
+    """
+
+    state_names = ("y0", "z0")
+
+    def __init__(
+        self,
+        hidden_size: int,
+        dt: float = 0.1,
+        alpha: float = 1.0,
+        batch_first: bool = False,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        super().__init__(hidden_size, None, batch_first)
+        if not 0 < dt < math.inf or not 0 <= alpha < math.inf:
+            raise ValueError(f"dt is {dt} and alpha is {alpha}, expected a number above 0, and one of 0 or above")
+        self.dt, self.alpha = dt, alpha
+        self.w = nn.Parameter(torch.empty(hidden_size, device=device, dtype=dtype))
+        self.c = nn.Parameter(torch.empty(hidden_size, device=device, dtype=dtype))
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        nn.init.uniform_(self.w)
+        nn.init.uniform_(self.c, -0.1, 0.1)
+
+    def call(self, x: Tensor, state: tuple[Tensor, Tensor] | None) -> Call:
+        y0, z0 = self.states(state)
+        step_size = self.dt * torch.sigmoid(self.c)
+        return unicornn_call(x, self.w, step_size, (y0, z0), self.alpha, batch_first=self.batch_first)
+
+    def extra_repr(self) -> str:
+        return f"{super().extra_repr()}, dt={self.dt}, alpha={self.alpha}"
+
+
+class UnICORNN(RecurrentLayers):
+    """A stack of UnICORNN layers, each a projection and the oscillators.
+
+    Args:
+        input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional: as in `torch.nn.RNN`.
+        dt, alpha: as in :class:`UnICORNNRecurrence`.
+
+    Shape: as of :class:`IndRNN`, with the state (y0, z0), `(num_layers * directions, B, hidden_size)` each.
+
+    Attributes:
+        projections, recurrences: the `torch.nn.Linear` and the :class:`UnICORNNRecurrence` of each layer and direction.
+
+    Reference: Rusch and Mishra, ICML 2021, arXiv 2103.05487.
+    """
+
+    kind = UnICORNNRecurrence

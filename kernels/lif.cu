@@ -1,0 +1,8 @@
+// LIF, a leaky integrate-and-fire neuron; the output is its spikes. See spiking.cuh.
+#include "spiking.cuh"
+
+INLINE auto lif(Input auto x, Weight auto decay, Weight auto gain, Weight auto threshold, Weight auto reset,
+                Weight auto steepness, State auto v) {
+    const auto all = integrate_and_fire(x, decay, gain, threshold, reset, steepness, v);
+    return states(at<2>(all)).output(at<1>(all));
+}

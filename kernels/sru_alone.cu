@@ -1,0 +1,7 @@
+// SRU without the skip: c_t = f c_{t-1} + (1 - f) x_t,  y_t = r activation(c_t) (Lei et al. 2018, arXiv 1709.02755).
+#include "sru.cuh"
+
+INLINE auto sru_alone(Input auto x, Input auto forget, Input auto reset, Weights<2> auto v, State auto c) {
+    const auto all = sru_step(x, forget, reset, Constant(0), v, c);
+    return states(at<0>(all)).output(at<1>(all));
+}
