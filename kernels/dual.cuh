@@ -147,10 +147,11 @@ FUNCTION(hardtanh, Hardtanh::value(x), Hardtanh::gradient(1, y))
 FUNCTION(identity, x, real(1))
 FUNCTION(g, G::value(x), G::gradient(1, y))
 // Steps, 1 above 0 and else 0, for spikes: their slopes stand for a derivative that is 0 nearly everywhere.
-FUNCTION(spike, x > 0 ? real(1) : real(0), fabs(x) < 1 ? 1 - fabs(x) : real(0))
-FUNCTION(spike_arctan, x > 0 ? real(1) : real(0), 1 / (1 + real(9.86960440108935862) * x * x))
-FUNCTION(spike_sigmoid, x > 0 ? real(1) : real(0), Sigmoid::gradient(1, Sigmoid::value(x)))
-FUNCTION(spike_none, x > 0 ? real(1) : real(0), real(0))
+INLINE real fires(real x) { return x > 0 ? real(1) : x == x ? real(0) : x; }
+FUNCTION(spike, fires(x), fabs(x) < 1 ? 1 - fabs(x) : real(0))
+FUNCTION(spike_arctan, fires(x), 1 / (1 + real(9.86960440108935862) * x * x))
+FUNCTION(spike_sigmoid, fires(x), Sigmoid::gradient(1, Sigmoid::value(x)))
+FUNCTION(spike_none, fires(x), real(0))
 #ifdef ACTIVATION
 FUNCTION(activation, ACTIVATION::value(x), ACTIVATION::gradient(1, y))
 #endif

@@ -37,7 +37,7 @@ INLINE real half_apart(real c, real h) { return fma(real(0.5), c, real(-0.5) * h
 // keep * h + take * c: from the nearer of the two, so that the smaller share keeps its accuracy.
 template <unsigned A> INLINE real mixed(const Shares<A>& s, real h, real c) {
     const real twice = real(s.kept ? 2 : -2) * s.smaller, y = fma(twice, half_apart(c, h), s.kept ? h : c);
-    return y == y ? y : fma(s.smaller, real(0), h + c);  // of infinities; NaN comes through
+    return y == y ? y : fma(s.keep, h, s.take * c);  // of infinities; NaN comes through
 }
 template <unsigned A, unsigned H, unsigned C>
 INLINE Dual<A | H | C> mix(const Shares<A>& s, const Dual<H>& h, const Dual<C>& c) {

@@ -6,3 +6,14 @@ INLINE auto unicornn(Input auto x, Weight auto w, Weight auto step, Weight auto 
     const auto z_next = fma(-step, fma(alpha, y, tanh(fma(w, y, x))), z);
     return states(fma(step, z_next, y), z_next);
 }
+
+// From what comes after to what comes before, as the step is near to the identity: a derivative of 1 - small would lose
+// digits of the small in the same way at every step.
+INLINE auto unicornn_gradient(Gradient auto grad_y, Gradient auto grad_z, Input auto x, Weight auto w, Weight auto step,
+                              Weight auto alpha, State auto y, State auto z) {
+    const real t = Tanh::value(fma(w, y, x)), force = fma(alpha, y, t), grad = fma(step, grad_y, grad_z);
+    const real by_force = -step * grad, grad_x = Tanh::gradient(by_force, t);
+    const real grad_step = fma(grad_y, fma(-step, force, z), -grad * force);
+    return gradients(grad_x, times(grad_x, y), grad_step, times(by_force, y),
+                     fma(by_force, alpha, fma(w, grad_x, grad_y)), grad);
+}

@@ -124,9 +124,15 @@ def _cell_inputs(key: str, T: int, B: int, H: int, dtype: torch.dtype) -> tuple[
     return torch.randn(T, B, len(cell.inputs) * H, dtype=dtype), *weights, *states
 
 
+def _damped_inputs(key: str, T: int, B: int, H: int, dtype: torch.dtype) -> tuple[Tensor, ...]:
+    """With weights that do not let a state, or an error in it, grow."""
+    cell, (x, *others) = cell_of(key), _cell_inputs(key, T, B, H, dtype)
+    return x, *(w / 2 for w in others[: len(cell.weights)]), *others[len(cell.weights) :]
+
+
 def _unicornn_inputs(T: int, B: int, H: int, dtype: torch.dtype) -> tuple[Tensor, ...]:
     x, w, step_size, _, *states = _cell_inputs("unicornn", T, B, H, dtype)
-    return x, w, step_size / 4, *states
+    return x, w, step_size / 16, *states
 
 
 def _hgrn_complex_inputs(T: int, B: int, H: int, dtype: torch.dtype) -> tuple[Tensor, ...]:
@@ -137,7 +143,9 @@ def _hgrn_complex_inputs(T: int, B: int, H: int, dtype: torch.dtype) -> tuple[Te
 def _lif_inputs(key: str, T: int, B: int, H: int, dtype: torch.dtype) -> tuple[Tensor, ...]:
     x, decay, _, threshold, *others = _cell_inputs(key, T, B, H, dtype)
     v0, *rest0 = others[-len(cell_of(key).states) :]
-    return x + 0.5, decay, threshold + 0.5, v0, *((t > 0).to(dtype) for t in rest0)
+    if dtype.itemsize == 2:  # numbers that are never rounded, which would decide about a spike
+        x, decay, threshold, v0 = ((8 * x).round() / 8, decay.round(), (8 * threshold).round() / 8, v0.round())
+    return x + 0.5, decay, threshold + 0.5, v0, *(t.sign() / 2 for t in rest0)
 
 
 EGRU = (egru_forms.FORWARD, egru_forms.BACKWARD)
@@ -167,18 +175,6 @@ RECURRENCES += [
 ]
 RECURRENCES.append(Recurrence("linear_recurrence", {}, "linear", _linear_inputs))
 RECURRENCES += [
-    Recurrence(
-        "egru",
-        {"reset_mode": reset_mode},
-        None,
-        _egru_inputs,
-        states=3,
-        form=form,
-        exact=(("dampening_factor", 0.0),),
-    )
-    for reset_mode, form in (("subtract_threshold", "events"), ("subtract_output", "dense"))
-]
-RECURRENCES += [
     Recurrence(name, options, key, partial(_cell_inputs, key), states=states)
     for name, options, key, states in (
         ("sru", {"activation": "tanh"}, "sru ACTIVATION=Tanh", 1),
@@ -186,14 +182,14 @@ RECURRENCES += [
         ("qrnn", {"pooling": "f"}, "qrnn_f", 1),
         ("qrnn", {"pooling": "fo"}, "qrnn_fo", 1),
         ("qrnn", {"pooling": "ifo"}, "qrnn_ifo", 1),
-        ("indylstm", {}, "indylstm", 2),
         ("indygru", {}, "indygru", 1),
         ("rglru", {}, "rglru", 1),
         ("hgrn", {}, "hgrn", 1),
-        ("lru", {}, "lru", 2),
     )
 ]
 RECURRENCES += [
+    Recurrence("indylstm", {}, "indylstm", partial(_damped_inputs, "indylstm"), states=2),
+    Recurrence("lru", {}, "lru", partial(_damped_inputs, "lru"), states=2),
     Recurrence("unicornn", {"alpha": 0.9}, "unicornn", _unicornn_inputs, states=2),
     Recurrence("hgrn_complex", {}, "hgrn_complex", _hgrn_complex_inputs, states=2),
 ]
@@ -204,6 +200,18 @@ RECURRENCES += [
         ({"membrane": True}, f"lif_membrane {LIF}", 1),
         ({"membrane": True, "refractory": 2}, f"lif_refractory {LIF}", 2),
     )
+]
+RECURRENCES += [
+    Recurrence(
+        "egru",
+        {"reset_mode": reset_mode},
+        None,
+        _egru_inputs,
+        states=3,
+        form=form,
+        exact=(("dampening_factor", 0.0),),
+    )
+    for reset_mode, form in (("subtract_threshold", "events"), ("subtract_output", "dense"))
 ]
 FIRST = list({recurrence.name: recurrence for recurrence in reversed(RECURRENCES)}.values())[::-1]  # one cell of each
 

@@ -38,6 +38,11 @@ def check_choice(name: str, value: Any, choices: Sequence[str]) -> None:
         raise ValueError(f"{name} is {value!r}, expected one of {', '.join(choices)}")
 
 
+def of_arithmetic(weight: Tensor) -> Tensor:
+    """A weight in the type of the arithmetic: what is worked out from it is not rounded to 16 bits."""
+    return weight.to(torch.promote_types(weight.dtype, torch.float32))
+
+
 def check_steps(
     x: Tensor, lengths: Tensor | None, resets: Tensor | None, reverse: bool, batch_first: bool
 ) -> dict[str, Any]:

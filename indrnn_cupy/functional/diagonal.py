@@ -6,7 +6,7 @@ from torch import Tensor
 
 from .. import reference
 from .arrays import takes_arrays
-from .checks import check_chunk, kept_every
+from .checks import check_chunk, kept_every, of_arithmetic
 from .run import Call, run
 
 
@@ -134,7 +134,8 @@ def hgrn_complex_call(
     batch_first: bool = False,
 ) -> Call:
     plain = partial(reference.hgrn_complex, x, lower, angle, *states)
-    weights = {"lower": (lower, None), "angle": (angle.cos(), None), "sine of angle": (angle.sin(), None)}
+    turn = of_arithmetic(angle)
+    weights = {"lower": (lower, None), "angle": (turn.cos(), None), "sine of angle": (turn.sin(), None)}
     initial, every = dict(zip(("h0", "k0"), states, strict=True)), kept_every(memory, every, x, batch_first)
     return Call("hgrn_complex", plain, 3, {"x": x}, weights, initial, every=every)
 

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from .. import reference
 from .arrays import takes_arrays
-from .checks import check_choice, kept_every
+from .checks import check_choice, kept_every, of_arithmetic
 from .run import Call, run
 
 SPIKES = {"triangle": "spike", "sigmoid": "spike_sigmoid", "arctan": "spike_arctan", "none": "spike_none"}
@@ -115,7 +115,11 @@ def lif_call(
         membrane=membrane or refractory > 0,
     )
     weights = {"decay": (decay, None), "gain": (_filled(gain, 1, decay), None), "threshold": (threshold, None)}
-    value = (threshold if reset == "soft" else _filled(None, 0, decay)) if reset_value is None else reset_value
+    value = (
+        (_filled(threshold, 0, threshold) if reset == "soft" else _filled(None, 0, decay))
+        if reset_value is None
+        else reset_value
+    )
     weights |= {"reset_value": (value, None), "steepness": (_filled(None, steepness, decay), None)}
     initial, name = {"v0": states[0]}, "lif_membrane" if membrane else "lif"
     if refractory:
@@ -126,7 +130,7 @@ def lif_call(
 
 
 def _filled(given: Tensor | None, value: float, like: Tensor) -> Any:
-    """What is given, or a number for each unit."""
+    """What is given, as another tensor, or a number for each unit."""
     if given is not None or not isinstance(like, Tensor):
-        return given
-    return like.new_full((1,), value).expand(like.shape)
+        return given.view_as(given) if isinstance(given, Tensor) else given
+    return of_arithmetic(like).new_full((1,), value).expand(like.shape)

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from .. import reference
 from .arrays import takes_arrays
-from .checks import kept_every
+from .checks import kept_every, of_arithmetic
 from .run import Call, run
 
 
@@ -64,7 +64,7 @@ def unicornn_call(
     batch_first: bool = False,
 ) -> Call:
     plain = partial(reference.unicornn, x, w, step_size, *states, alpha=alpha)
-    alphas = x.new_tensor(alpha, dtype=w.dtype).expand(w.shape) if isinstance(w, Tensor) else w
+    alphas = of_arithmetic(w).new_full((1,), alpha).expand(w.shape) if isinstance(w, Tensor) else w
     weights = {"w": (w, None), "step_size": (step_size, None), "alpha": (alphas, None)}
     initial = dict(zip(("y0", "z0"), states, strict=True))
     return Call("unicornn", plain, 1, {"x": x}, weights, initial, every=kept_every(memory, every, x, batch_first))

@@ -1,5 +1,8 @@
 """SRU and QRNN layers, and their recurrences."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -68,6 +71,33 @@ class SRU(RecurrentLayers):
     """
 
     kind = SRURecurrence
+
+    @classmethod
+    @torch.no_grad()
+    def from_weights(cls, weights: Mapping[str, Tensor], **options: Any) -> "SRU":
+        """The layers of a `state_dict()` of `sru.SRU`, of one direction, without projections or rescaling.
+
+        Where that has no weights for the skip, as the input is as wide as the layer, the skip is the identity here.
+        `options`: activation ("identity" for `use_tanh=False`, else "tanh"), batch_first, dropout, ...
+
+        Raises ValueError if names or shapes are others.
+        """
+        layers = []
+        while (weight := weights.get(f"rnn_lst.{len(layers)}.weight")) is not None:
+            v, bias = (weights[f"rnn_lst.{len(layers)}.{name}"] for name in ("weight_c", "bias"))
+            layers.append((weight, v, bias))
+        H = len(layers[0][1]) // 2 if layers else 0
+        if len(weights) != 4 * len(layers) or any(w.shape[1] not in (3 * H, 4 * H) for w, _, _ in layers):
+            shapes = ", ".join(f"{name} {tuple(tensor.shape)}" for name, tensor in weights.items())
+            raise ValueError(f"the weights are {shapes or 'none'}, expected those of sru.SRU in one direction")
+        made = cls(len(layers[0][0]), H, len(layers), dtype=layers[0][0].dtype, **options)
+        for (weight, v, bias), project, recurrence in zip(layers, made.projections, made.recurrences, strict=True):
+            matrices = list(weight.view(len(weight), H, -1).permute(2, 1, 0))
+            matrices += [torch.eye(H)] if len(matrices) == 3 else []
+            project.weight.copy_(torch.cat(matrices))
+            project.bias.copy_(torch.cat((torch.zeros(H), bias, torch.zeros(H))))
+            recurrence.v.copy_(v.view(2, H))
+        return made
 
 
 class QRNNRecurrence(MemoryRecurrence):

@@ -1,6 +1,8 @@
 """UnICORNN layers, and their recurrence."""
 
 import math
+from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -78,3 +80,27 @@ class UnICORNN(RecurrentLayers):
     """
 
     kind = UnICORNNRecurrence
+
+    @classmethod
+    @torch.no_grad()
+    def from_weights(cls, weights: Mapping[str, Tensor], **options: Any) -> "UnICORNN":
+        """The layers of a `state_dict()` of `torchrecurrent.UnICORNN`.
+
+        `options`: its dt and alpha, batch_first, dropout, ... Raises ValueError if names or shapes are others.
+        """
+        names = ("weight_ih", "weight_hh", "weight_ch", "bias_ih", "bias_hh")
+        layers = len(weights) // len(names)
+        expected = [f"cells.{layer}.{name}" for layer in range(layers) for name in names]
+        if not weights or sorted(expected) != sorted(weights):
+            raise ValueError(
+                f"the weights are {', '.join(weights) or 'none'}; expected those of torchrecurrent.UnICORNN"
+            )
+        H, input_size = weights[expected[0]].shape
+        made = cls(input_size, H, layers, dtype=weights[expected[0]].dtype, **options)
+        for layer, (project, recurrence) in enumerate(zip(made.projections, made.recurrences, strict=True)):
+            weight, w, c, *biases = (weights[f"cells.{layer}.{name}"] for name in names)
+            project.weight.copy_(weight)
+            project.bias.copy_(sum(biases))
+            recurrence.w.copy_(w)
+            recurrence.c.copy_(c)
+        return made

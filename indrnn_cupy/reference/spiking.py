@@ -19,12 +19,12 @@ SURROGATES: dict[str, Callable[[Tensor], Tensor]] = {
 
 
 class Spike(torch.autograd.Function):
-    """1 above 0, else 0."""
+    """1 above 0, else 0; NaN comes through."""
 
     @staticmethod
     def forward(ctx, distance, surrogate):
         ctx.save_for_backward(SURROGATES[surrogate](distance))
-        return (distance > 0).to(distance.dtype)
+        return torch.where(distance.isnan(), distance, (distance > 0).to(distance.dtype))
 
     @staticmethod
     def backward(ctx, grad):
