@@ -3,6 +3,7 @@
 
 INLINE auto lif(Input auto x, Weight auto decay, Weight auto gain, Weight auto threshold, Weight auto reset,
                 Weight auto steepness, State auto v) {
-    const auto all = integrate_and_fire(x, decay, gain, threshold, reset, steepness, v);
-    return states(at<2>(all)).output(at<1>(all));
+    const auto charge = fma(decay, v, gain * x);
+    const auto fired = SPIKE(steepness * (charge - threshold));
+    return states(RESET(charge, FEEDBACK(fired), reset)).output(fired);
 }

@@ -4,9 +4,11 @@
 
 INLINE auto lif_refractory(Input auto x, Weight auto decay, Weight auto gain, Weight auto threshold, Weight auto reset,
                            Weight auto steepness, Weight auto period, State auto v, State auto rest) {
-    const auto all = integrate_and_fire(x, decay, gain, threshold, reset, steepness, v);
+    const auto charge = fma(decay, v, gain * x);
+    const auto would_fire = SPIKE(steepness * (charge - threshold));
     const bool rests = rest > 0;
-    const auto fired = where(rests, Constant(0), at<1>(all));
-    const auto left = where(rests, rest - 1, stop(fired) * stop(period));
-    return states(where(rests, v, at<2>(all)), stop(left)).output(fired, where(rests, v, at<0>(all)));
+    const auto fired = where(rests, Constant(0), would_fire);
+    const auto left = where(rests, rest - 1, would_fire * period);
+    return states(where(rests, v, RESET(charge, FEEDBACK(would_fire), reset)), stop(left))
+        .output(fired, where(rests, v, charge));
 }

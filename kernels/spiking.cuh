@@ -7,10 +7,3 @@
 
 INLINE auto soft(const auto& charge, const auto& fired, const auto& by) { return fma(-fired, by, charge); }
 INLINE auto hard(const auto& charge, const auto& fired, const auto& to) { return fma(fired, to - charge, charge); }
-
-// The charge, the spike, and the potential after it.
-INLINE auto integrate_and_fire(const auto& x, const auto& decay, const auto& gain, const auto& threshold,
-                               const auto& reset, const auto& steepness, const auto& v) {
-    const auto charge = fma(decay, v, gain * x), fired = SPIKE(steepness * (charge - threshold));
-    return list(charge, fired, RESET(charge, FEEDBACK(fired), reset));
-}

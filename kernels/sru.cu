@@ -3,6 +3,6 @@
 #include "sru.cuh"
 
 INLINE auto sru(Input auto x, Input auto forget, Input auto reset, Input auto skip, Weights<2> auto v, State auto c) {
-    const auto all = sru_step(x, forget, reset, skip, v, c);
-    return states(at<0>(all)).output(at<1>(all));
+    const auto c_next = sru_state(x, forget, v, c);
+    return states(c_next).output(fma(sru_reset(reset, v, c), activation(c_next) - skip, skip));
 }

@@ -2,6 +2,6 @@
 #include "sru.cuh"
 
 INLINE auto sru_alone(Input auto x, Input auto forget, Input auto reset, Weights<2> auto v, State auto c) {
-    const auto all = sru_step(x, forget, reset, Constant(0), v, c);
-    return states(at<0>(all)).output(at<1>(all));
+    const auto c_next = sru_state(x, forget, v, c);
+    return states(c_next).output(sru_reset(reset, v, c) * activation(c_next));
 }

@@ -1,4 +1,4 @@
-"""Recurrences against other packages, where these are installed (`pip install -e ".[oracles]"`), and against torch.nn."""
+"""Recurrences against torch.nn and, where they are installed (`pip install -e ".[oracles]"`), other packages."""
 
 import pytest
 import torch

@@ -1,0 +1,152 @@
+"""SRU, QRNN, IndyLSTM, UnICORNN, RG-LRU, HGRN, LRU and LIF beside what one would use instead: `python -m benchmarks.cells`.
+
+Forward and backward together, float32, batch 32 and 128 units (batch 4 for 10,000 steps), medians of runs in turn: the
+function, its reference in PyTorch (a loop over `unbind`), and those of spikingjelly, snntorch, sru and jax.lax.scan that
+are installed (`pip install -e ".[oracles,benchmark]"`). "copies" is the time divided by that of a copy of the same bytes.
+"""
+
+import argparse
+import importlib
+import os
+from collections.abc import Callable
+from typing import Any
+
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # waiting threads must not spin on a shared machine
+
+import torch
+from torch import Tensor
+
+import indrnn_cupy
+from indrnn_cupy import functional as F
+from indrnn_cupy.check.recurrences import FIRST, Recurrence, flat
+from indrnn_cupy.ops.cells import cell_of
+
+from .timing import conditions, medians
+
+NAMES = ("sru", "qrnn", "indylstm", "indygru", "unicornn", "rglru", "hgrn", "lru", "lif")
+Function = Callable[[], object]
+
+
+def both(function: Callable[..., Any], inputs: tuple[Tensor, ...]) -> Function:
+    """Forward and backward, with a gradient of the output."""
+    leaves = [t.detach().requires_grad_() for t in inputs]
+    with torch.no_grad():
+        gradient = torch.randn_like(function(*leaves)[0])
+
+    def run() -> None:
+        torch.autograd.grad(function(*leaves)[0], leaves, gradient, allow_unused=True)
+
+    return run
+
+
+def moved(key: str, x: Tensor) -> int:
+    """Bytes that forward and backward have to move: inputs, outputs and states, and the gradients of the first two."""
+    cell = cell_of(key)
+    states = cell.more_states + (not cell.has_output)  # of which the output is one
+    forward = len(cell.inputs) + cell.parts + cell.more_states
+    return (forward + cell.parts + len(cell.kept) + states + len(cell.inputs)) * x.nbytes // len(cell.inputs)
+
+
+def copies(size: int) -> Function:
+    """Copies of so many bytes read and written, from one memory to another that no cache holds."""
+    count = max(1, size // (2 << 25))
+    parts = [torch.zeros(size // count // 8) for _ in range(2 * count)]
+
+    def run() -> None:
+        for a, b in zip(parts[::2], parts[1::2], strict=True):
+            b.copy_(a)
+
+    return run
+
+
+def installed(name: str) -> Any:
+    try:
+        return importlib.import_module(name)
+    except ImportError:
+        return None
+
+
+def peers(name: str, x: Tensor) -> dict[str, Function]:
+    """Other packages' versions of a recurrence, with the input of its kernel or as much work."""
+    T, B, width = x.shape
+    found: dict[str, Function] = {}
+    if name == "sru" and (sru := installed("sru")):
+        cell = sru.SRU(width // 4, width // 4, 1)  # with its product, which takes little of the time
+        found["sru.SRU"] = both(lambda x: (cell(x)[0],), (x[..., : width // 4].contiguous(),))
+    if name == "lif" and (neuron := installed("spikingjelly.activation_based.neuron")):
+        node = neuron.LIFNode(2.0, step_mode="m")
+
+        def spikingjelly(x: Tensor) -> tuple[Tensor]:
+            node.reset()
+            return (node(x),)
+
+        found["spikingjelly"] = both(spikingjelly, (x,))
+    if name == "lif" and (snntorch := installed("snntorch")):
+        leaky = snntorch.Leaky(0.5)
+
+        def steps(x: Tensor) -> tuple[Tensor]:
+            membrane, spikes = torch.zeros_like(x[0]), []
+            for x_t in x.unbind():
+                spike, membrane = leaky(x_t, membrane)
+                spikes.append(spike)
+            return (torch.stack(spikes),)
+
+        found["snntorch"] = both(steps, (x,))
+    if name == "hgrn" and (jax := installed("jax")):
+        found["jax.lax.scan"] = jax_hgrn(jax, x)
+    return found
+
+
+def jax_hgrn(jax: Any, x: Tensor) -> Function:
+    x_ = jax.numpy.asarray(x.numpy())
+
+    def scan(x: Any) -> Any:
+        def step(h: Any, x_t: Any) -> Any:
+            taken = 0.5 * jax.nn.sigmoid(-x_t[1])
+            h = (1 - taken) * h + taken * x_t[0]
+            return h, h
+
+        pair = jax.numpy.stack(jax.numpy.split(x, 2, -1), 1)
+        return jax.lax.scan(step, jax.numpy.zeros_like(pair[0, 0]), pair)[1]
+
+    both = jax.jit(lambda x, g: jax.vjp(scan, x)[1](g))
+    gradient = jax.numpy.ones_like(scan(x_))
+    return lambda: jax.block_until_ready(both(x_, gradient))
+
+
+def measure(recurrence: Recurrence, T: int, B: int, H: int, repeats: int) -> None:
+    x, *rest = recurrence.make_inputs(T, B, H, torch.float32)
+    inputs = (x, *rest[: len(rest) - recurrence.states])
+    assert recurrence.key
+    function, reference = (getattr(m, recurrence.name) for m in (F, indrnn_cupy.reference))
+    functions = {
+        "kernel": both(lambda *t: flat(function(*t, **recurrence.options)), inputs),
+        "copies": copies(moved(recurrence.key, x)),
+    }
+    fast = medians(functions, repeats, 1)
+    slow = {"loop": both(lambda *t: flat(reference(*t, **recurrence.options)), inputs), **peers(recurrence.name, x)}
+    others = medians(slow, max(1, repeats // 5), 1)
+    kernel = fast["kernel"]
+    shape = f"({T}, {B}, {H})"
+    print(f"{recurrence.name:10} {shape:16} {1e3 * kernel:8.1f} ms {kernel / fast['copies']:6.2f} copies", end="")
+    print("".join(f"   {name} {1e3 * s:.0f} ms = {s / kernel:.0f} times" for name, s in others.items()))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--repeats", type=int, default=15)
+    parser.add_argument("--lengths", type=int, nargs="+", default=[100, 1000, 10000])
+    parser.add_argument("--cells", nargs="+", default=NAMES, choices=NAMES)
+    options = parser.parse_args()
+    torch.set_num_threads(min(2, torch.get_num_threads()))
+    torch.manual_seed(0)
+    indrnn_cupy.reuse_freed_memory()
+    print(conditions())
+    for T in options.lengths:
+        for recurrence in FIRST:
+            if recurrence.name in options.cells:
+                measure(recurrence, T, 4 if T >= 10000 else 32, 128, options.repeats)
+
+
+if __name__ == "__main__":
+    main()
