@@ -1,8 +1,9 @@
-"""SRU, QRNN, IndyLSTM, UnICORNN, RG-LRU, HGRN, LRU and LIF beside what one would use instead: `python -m benchmarks.cells`.
+"""SRU, QRNN, IndyLSTM and others beside what one would use instead: `python -m benchmarks.cells`.
 
 Forward and backward together, float32, batch 32 and 128 units (batch 4 for 10,000 steps), medians of runs in turn: the
-function, its reference in PyTorch (a loop over `unbind`), and those of spikingjelly, snntorch, sru and jax.lax.scan that
-are installed (`pip install -e ".[oracles,benchmark]"`). "copies" is the time divided by that of a copy of the same bytes.
+function, its reference in PyTorch (a loop over `unbind`), and those of spikingjelly, snntorch, sru and jax.lax.scan if
+they are installed (`pip install -c constraints.txt -e ".[oracles,benchmark]"`). "copies": the time divided by that of a
+copy of the same bytes.
 """
 
 import argparse
@@ -68,7 +69,7 @@ def installed(name: str) -> Any:
 
 def peers(name: str, x: Tensor) -> dict[str, Function]:
     """Other packages' versions of a recurrence, with the input of its kernel or as much work."""
-    T, B, width = x.shape
+    width = x.shape[-1]
     found: dict[str, Function] = {}
     if name == "sru" and (sru := installed("sru")):
         cell = sru.SRU(width // 4, width // 4, 1)  # with its product, which takes little of the time

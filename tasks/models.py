@@ -7,18 +7,16 @@ from typing import Any
 import tyro
 from torch import nn
 
-from indrnn_cupy import EGRURecurrence, IndRNNRecurrence, IRevRNNRecurrence, MinGRURecurrence, MinLSTMRecurrence
+import indrnn_cupy
 
 from .config import TrainingConfig
 from .own_model import own_model, read_model
 
-RECURRENCES: dict[str, type[nn.Module]] = {
-    "indrnn": IndRNNRecurrence,
-    "irevrnn": IRevRNNRecurrence,
-    "mingru": MinGRURecurrence,
-    "minlstm": MinLSTMRecurrence,
-    "egru": EGRURecurrence,
-}
+NAMES = (
+    *("IndRNN", "IRevRNN", "MinGRU", "MinLSTM", "EGRU", "SRU", "QRNN", "IndyLSTM", "IndyGRU", "UnICORNN", "RGLRU"),
+    *("HGRN", "LRU", "LIF"),
+)
+RECURRENCES: dict[str, type[nn.Module]] = {n.lower(): getattr(indrnn_cupy, f"{n}Recurrence") for n in NAMES}
 
 
 @dataclass
@@ -26,8 +24,9 @@ class ModelConfig(TrainingConfig):
     """What the settings of a task with a recurrent network go on with."""
 
     model: str = "indrnn"
-    """The recurrence: indrnn, irevrnn, mingru, minlstm, egru, or the .cu file of one of your own, which the run keeps.
-    minGRU, minLSTM and EGRU begin with memories spread up to the length of a sequence."""
+    """The recurrence: indrnn, irevrnn, mingru, minlstm, egru, sru, qrnn, indylstm, indygru, unicornn, rglru, hgrn, lru,
+    lif, or the .cu file of one of your own, which the run keeps. Those with a gate that keeps the state begin with
+    memories spread up to the length of a sequence."""
     model_text: tyro.conf.Suppress[dict[str, str]] = field(default_factory=dict)
     """The text of that file, by its name."""
     rev_len: int = 3
@@ -40,6 +39,10 @@ class ModelConfig(TrainingConfig):
     """Of egru: an event has a slope in backward within 1 over this of its threshold."""
     use_output_trace: bool = False
     """Of egru: layers hand on the smoothed events, which suits long sequences."""
+    dt: float = 0.1
+    """Of unicornn: the largest step size of its oscillators."""
+    alpha: float = 1.0
+    """Of unicornn: the force that draws an oscillator back."""
     magnitude: float = 5.0
     """Recurrent weights of indrnn and irevrnn are held within magnitude ** (1 / T), T the steps of a sequence."""
 
@@ -53,6 +56,8 @@ class ModelConfig(TrainingConfig):
         self.expect("rev_len", lambda v: 1 <= v <= 8, "a number from 1 to 8")
         self.expect("zoneout", lambda v: 0 <= v < 1, "a number from 0 to below 1")
         self.expect("pseudo_derivative_support", lambda v: 0 < v <= 1e6, "a number above 0, at most a million")
+        self.expect("dt", lambda v: 0 < v <= 1, "a number above 0, at most 1")
+        self.expect("alpha", lambda v: 0 <= v <= 1000, "a number from 0 to 1000")
         self.expect("magnitude", lambda v: 1.01 <= v <= 1000, "a number from 1.01 to 1000")
 
 
@@ -63,6 +68,13 @@ def recurrence_options(config: ModelConfig, steps: int) -> Mapping[str, Any]:
     options: dict[str, Any] = {"recurrence": RECURRENCES[config.model]}
     if config.model in ("indrnn", "irevrnn"):
         options |= {"bound": config.magnitude ** (1 / steps), "clamp": config.bound_by == "clamp"}
+    elif config.model in ("rglru", "lru"):
+        name = "decay_range" if config.model == "rglru" else "radius_range"
+        options |= {name: (0.9, max(0.999, 1 - 1 / steps))}
+    elif config.model == "unicornn":
+        options |= {"dt": config.dt, "alpha": config.alpha}
+    elif config.model == "lif":
+        options |= {"tau": max(2, steps / 8), "learned_decay": True}
     else:
         options |= {"longest_memory": max(2, steps)}
     if config.model == "egru":

@@ -49,3 +49,22 @@ def device(request):
         pytest.skip("no CUDA device")
     with torch.device("cuda") if request.param == "cuda" else nullcontext():
         yield request.param
+
+
+# Recurrences whose rows of the table run but these tests by default; the others with -m slow.
+LATER = {"sru", "qrnn", "indylstm", "indygru", "unicornn", "rglru", "hgrn", "hgrn_complex", "lru", "lif"}
+OF_LATER = {
+    "test_matches_reference": "(20, 33, 130)-torch.float32",
+    "test_lengths_resets_and_direction": "float64",
+    "test_gradcheck": "True-h0",
+    "test_nan_and_infinity_come_through": "",
+}
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        recurrence = getattr(getattr(item, "callspec", None), "params", {}).get("recurrence")
+        if getattr(recurrence, "name", "") not in LATER:
+            continue
+        if OF_LATER.get(item.originalname, item.name + " ") not in item.name:
+            item.add_marker(pytest.mark.slow)

@@ -73,7 +73,6 @@ class SRU(RecurrentLayers):
     kind = SRURecurrence
 
     @classmethod
-    @torch.no_grad()
     def from_weights(cls, weights: Mapping[str, Tensor], **options: Any) -> "SRU":
         """The layers of a `state_dict()` of `sru.SRU`, of one direction, without projections or rescaling.
 
@@ -82,21 +81,25 @@ class SRU(RecurrentLayers):
 
         Raises ValueError if names or shapes are others.
         """
-        layers = []
-        while (weight := weights.get(f"rnn_lst.{len(layers)}.weight")) is not None:
-            v, bias = (weights[f"rnn_lst.{len(layers)}.{name}"] for name in ("weight_c", "bias"))
-            layers.append((weight, v, bias))
-        H = len(layers[0][1]) // 2 if layers else 0
-        if len(weights) != 4 * len(layers) or any(w.shape[1] not in (3 * H, 4 * H) for w, _, _ in layers):
-            shapes = ", ".join(f"{name} {tuple(tensor.shape)}" for name, tensor in weights.items())
-            raise ValueError(f"the weights are {shapes or 'none'}, expected those of sru.SRU in one direction")
-        made = cls(len(layers[0][0]), H, len(layers), dtype=layers[0][0].dtype, **options)
-        for (weight, v, bias), project, recurrence in zip(layers, made.projections, made.recurrences, strict=True):
+        layers, H = len(weights) // 4, len(weights.get("rnn_lst.0.bias", ())) // 2
+        state: dict[str, Tensor] = {}
+        for layer in range(layers):
+            names = [f"rnn_lst.{layer}.{name}" for name in ("weight", "weight_c", "bias", "scale_x")]
+            weight, v, bias = (weights.get(name, torch.empty(0, 0)) for name in names[:3])
+            if weights.keys().isdisjoint(names) or weight.shape[1] not in (3 * H, 4 * H) or len(bias) != 2 * H:
+                shapes = ", ".join(f"{name} {tuple(tensor.shape)}" for name, tensor in weights.items())
+                raise ValueError(f"the weights are {shapes}, expected those of sru.SRU in one direction")
             matrices = list(weight.view(len(weight), H, -1).permute(2, 1, 0))
-            matrices += [torch.eye(H)] if len(matrices) == 3 else []
-            project.weight.copy_(torch.cat(matrices))
-            project.bias.copy_(torch.cat((torch.zeros(H), bias, torch.zeros(H))))
-            recurrence.v.copy_(v.view(2, H))
+            matrices += [torch.eye(H, dtype=weight.dtype)] if len(matrices) == 3 else []
+            zeros = bias.new_zeros(H)
+            state[f"projections.{layer}.weight"] = torch.cat(matrices)
+            state[f"projections.{layer}.bias"] = torch.cat((zeros, bias, zeros))
+            state[f"recurrences.{layer}.v"] = v.view(2, H)
+        if not layers:
+            raise ValueError(f"the weights are {', '.join(weights) or 'none'}, expected those of sru.SRU")
+        first = weights["rnn_lst.0.weight"]
+        made = cls(len(first), H, layers, dtype=first.dtype, **options)
+        made.load_state_dict(state)
         return made
 
 

@@ -82,7 +82,6 @@ class UnICORNN(RecurrentLayers):
     kind = UnICORNNRecurrence
 
     @classmethod
-    @torch.no_grad()
     def from_weights(cls, weights: Mapping[str, Tensor], **options: Any) -> "UnICORNN":
         """The layers of a `state_dict()` of `torchrecurrent.UnICORNN`.
 
@@ -95,12 +94,12 @@ class UnICORNN(RecurrentLayers):
             raise ValueError(
                 f"the weights are {', '.join(weights) or 'none'}; expected those of torchrecurrent.UnICORNN"
             )
+        state: dict[str, Tensor] = {}
+        for layer in range(layers):
+            weight, w, c, *biases = (weights[f"cells.{layer}.{name}"] for name in names)
+            state |= {f"projections.{layer}.weight": weight, f"projections.{layer}.bias": biases[0] + biases[1]}
+            state |= {f"recurrences.{layer}.w": w, f"recurrences.{layer}.c": c}
         H, input_size = weights[expected[0]].shape
         made = cls(input_size, H, layers, dtype=weights[expected[0]].dtype, **options)
-        for layer, (project, recurrence) in enumerate(zip(made.projections, made.recurrences, strict=True)):
-            weight, w, c, *biases = (weights[f"cells.{layer}.{name}"] for name in names)
-            project.weight.copy_(weight)
-            project.bias.copy_(sum(biases))
-            recurrence.w.copy_(w)
-            recurrence.c.copy_(c)
+        made.load_state_dict(state)
         return made
