@@ -10,6 +10,7 @@ import indrnn_cupy
 from indrnn_cupy.functional.checks import flat
 
 LAYERS = ["IndRNN", "IRevRNN", "MinGRU", "MinLSTM", "EGRU"]
+LATER = ["SRU", "QRNN", "IndyLSTM", "IndyGRU", "UnICORNN", "RGLRU", "HGRN", "LRU", "LIF"]
 RECURRENCES = {name: getattr(indrnn_cupy, f"{name}Recurrence") for name in LAYERS}
 NETWORKS = {
     "plain": partial(indrnn_cupy.PlainNetwork, 3, 6, 2),
@@ -24,7 +25,15 @@ MODULES |= {
     for network, make in NETWORKS.items()
     for name, r in RECURRENCES.items()
 }
-EVERY = pytest.mark.parametrize("make", MODULES.values(), ids=MODULES)
+PARAMETERS = [pytest.param(make, id=name) for name, make in MODULES.items()]
+for name in LATER:
+    recurrence = getattr(indrnn_cupy, f"{name}Recurrence")
+    PARAMETERS.append(pytest.param(partial(getattr(indrnn_cupy, name), 3, 6, num_layers=2), id=name))
+    for network, make in NETWORKS.items():
+        of_later = partial(make, recurrence=recurrence)
+        marks = [] if (network, name) == ("plain", "LRU") else pytest.mark.slow
+        PARAMETERS.append(pytest.param(of_later, id=f"{network}-{name}", marks=marks))
+EVERY = pytest.mark.parametrize("make", PARAMETERS)
 
 
 def evaluated(make):

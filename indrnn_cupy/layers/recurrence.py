@@ -31,6 +31,9 @@ class Recurrence(nn.Module):
             self.activation = activation
         self.hidden_size, self.batch_first = hidden_size, batch_first
 
+    def reset_parameters(self) -> None:
+        """Gives the parameters, if there are any, their first values again."""
+
     def initialize_(self, before: nn.Module) -> None:
         """Gives the bias of the projection or norm before it the first values that it needs."""
 
