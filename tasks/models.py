@@ -71,6 +71,7 @@ def recurrence_options(config: ModelConfig, steps: int) -> Mapping[str, Any]:
     elif config.model in ("rglru", "lru"):
         name = "decay_range" if config.model == "rglru" else "radius_range"
         options |= {name: (0.9, max(0.999, 1 - 1 / steps))}
+        options |= {"activation": "relu"} if config.model == "lru" else {}  # else the network is linear
     elif config.model == "unicornn":
         options |= {"dt": config.dt, "alpha": config.alpha}
     elif config.model == "lif":

@@ -102,7 +102,7 @@ def test_interpreted_ptx_gives_the_bits_of_the_cpu(recurrence, dtype, shape):
     T, B, _ = shape
     inputs = recurrence.make_inputs(*shape, dtype)
     some = {"lengths": torch.arange(T, T - B, -1), "resets": torch.rand(T, B) < 0.1, "reverse": True}
-    options = some if B > 1 else {}
+    options = recurrence.all_kernels | (some if B > 1 else {})
     with interpreted() as launches:
         on_gpu = with_gradients(recurrence.function, inputs, **options)
     assert list(dict.fromkeys(launch.name for launch in launches)) == [kernel.name for kernel in recurrence.kernels]

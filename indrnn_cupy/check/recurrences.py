@@ -17,6 +17,7 @@ from ..ops.norm import NORMALIZE, SUMS, UNIT_STATISTICS, UNIT_SUMS
 from ..ops.sequence import SequenceKernel
 
 SUB_STEPS = 3
+LRU = "lru ACTIVATION=Tanh"
 LIF = "SPIKE=spike RESET=soft FEEDBACK=identity"
 
 
@@ -40,6 +41,12 @@ class Recurrence:
         cell = cell_of(self.key)
         forward, backward, states, *_ = kernels(cell)
         return (forward, states, backward) if cell.more_states else (forward, backward)
+
+    @property
+    def all_kernels(self) -> dict[str, str]:
+        """The option with which a function launches all of them."""
+        cell = cell_of(self.key) if self.key else None
+        return {"memory": "recompute"} if cell and cell.more_states and len(cell.kept) == len(cell.inputs) else {}
 
     @property
     def block_kernels(self) -> tuple[SequenceKernel, ...]:
@@ -189,7 +196,7 @@ RECURRENCES += [
 ]
 RECURRENCES += [
     Recurrence("indylstm", {}, "indylstm", partial(_damped_inputs, "indylstm"), states=2),
-    Recurrence("lru", {}, "lru", partial(_damped_inputs, "lru"), states=2),
+    Recurrence("lru", {"activation": "tanh"}, LRU, partial(_damped_inputs, LRU), states=2),
     Recurrence("unicornn", {"alpha": 0.9}, "unicornn", _unicornn_inputs, states=2),
     Recurrence("hgrn_complex", {}, "hgrn_complex", _hgrn_complex_inputs, states=2),
 ]

@@ -180,6 +180,7 @@ def _run(recurrence: Recurrence, bytes_each: dict[str, float], findings: Finding
     first = STEPS if recurrence.kernels[0].name not in bytes_each else FEWER_STEPS
     for T, options in zip((first, FEWER_STEPS), _options(FEWER_STEPS, BATCH), strict=True):
         inputs = recurrence.make_inputs(T, BATCH, HIDDEN, torch.float32)
+        options |= recurrence.all_kernels
         expected = with_gradients(recurrence.function, inputs, **options)
         for chunk in (0, T // 4) if recurrence.chunks else (0,):
             with interpreted(chunk) as launches:

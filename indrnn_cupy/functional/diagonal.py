@@ -6,7 +6,7 @@ from torch import Tensor
 
 from .. import reference
 from .arrays import takes_arrays
-from .checks import check_chunk, kept_every, of_arithmetic
+from .checks import check_activation, check_chunk, kept_every, of_arithmetic
 from .run import Call, run
 
 
@@ -149,6 +149,7 @@ def lru(
     h0: Tensor | None = None,
     k0: Tensor | None = None,
     *,
+    activation: str = "identity",
     lengths: Tensor | None = None,
     resets: Tensor | None = None,
     reverse: bool = False,
@@ -158,19 +159,21 @@ def lru(
 ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
     r"""The linear recurrent unit, a diagonal recurrence with a complex state:
 
-    .. math:: h_t = \lambda \odot h_{t-1} + \gamma \odot x_t
+    .. math:: h_t = \lambda \odot h_{t-1} + \gamma \odot x_t,\quad y_t = \phi(h_t)
 
     Args:
         x: real and imaginary parts side by side, `(T, B, 2 H)`.
         real, imaginary: those of lambda, `(H,)` each; in the paper
             :math:`\lambda = \exp(-\exp(\nu) + i \exp(\theta))`, with nu and theta that are learned.
         gain: gamma, `(H,)`; in the paper it begins at :math:`\sqrt{1 - |\lambda|^2}`.
+        activation: phi, of both parts by themselves; one of those of :func:`indrnn` and :func:`mingru`. Layers that have
+            none, with nothing else in between, are one linear layer.
         h0, k0: the real and imaginary part of the initial state, `(B, H)` each; zeros if not given.
         memory, every: as in :func:`sru`.
         lengths, resets, reverse, batch_first: as in :func:`indrnn`.
 
     Returns:
-        `y`, every state, real and imaginary parts side by side, `(T, B, 2 H)`, in the type and layout of x, and
+        `y`, real and imaginary parts side by side, `(T, B, 2 H)`, in the type and layout of x, and
         the last state `(h_n, k_n)`, `(B, H)` each.
 
     Raises:
@@ -178,7 +181,7 @@ def lru(
 
     Reference: Orvieto et al., "Resurrecting Recurrent Neural Networks for Long Sequences", ICML 2023, arXiv 2303.06349.
     """
-    call = lru_call(x, real, imaginary, gain, (h0, k0), memory, every, batch_first)
+    call = lru_call(x, real, imaginary, gain, (h0, k0), activation, memory, every, batch_first)
     return run(call, lengths=lengths, resets=resets, reverse=reverse, batch_first=batch_first)
 
 
@@ -188,11 +191,14 @@ def lru_call(
     imaginary: Tensor,
     gain: Tensor,
     states: tuple[Tensor | None, Tensor | None],
+    activation: str,
     memory: str = "store",
     every: int | None = None,
     batch_first: bool = False,
 ) -> Call:
-    plain = partial(reference.lru, x, real, imaginary, gain, *states)
+    check_activation(activation)
+    plain = partial(reference.lru, x, real, imaginary, gain, *states, activation=activation)
     weights = {"real": (real, None), "imaginary": (imaginary, None), "gain": (gain, None)}
     initial = dict(zip(("h0", "k0"), states, strict=True))
-    return Call("lru", plain, 2, {"x": x}, weights, initial, every=kept_every(memory, every, x, batch_first))
+    key = f"lru ACTIVATION={activation.capitalize()}"
+    return Call(key, plain, 2, {"x": x}, weights, initial, every=kept_every(memory, every, x, batch_first))

@@ -83,6 +83,8 @@ def qrnn(
     resets: Tensor | None = None,
     reverse: bool = False,
     batch_first: bool = False,
+    memory: str = "store",
+    every: int | None = None,
 ) -> tuple[Tensor, Tensor]:
     r"""The pooling of a quasi-recurrent network:
 
@@ -95,17 +97,26 @@ def qrnn(
             z, f, o and i for "ifo", `(T, B, 4 H)`; as a convolution over the steps before makes them.
         c0: initial state, `(B, H)`; zeros if not given.
         pooling: "f", where y = c, "fo" or "ifo". :math:`i'` is sigmoid(i) for "ifo", else 1 - sigmoid(f).
+        memory, every: as in :func:`sru`, for "fo" and "ifo".
         lengths, resets, reverse, batch_first: as in :func:`indrnn`.
 
     Returns and raises: as :func:`sru`.
 
     Reference: Bradbury et al., "Quasi-Recurrent Neural Networks", ICLR 2017, arXiv 1611.01576.
     """
-    call = qrnn_call(x, c0, pooling)
+    call = qrnn_call(x, c0, pooling, memory, every, batch_first)
     return run(call, lengths=lengths, resets=resets, reverse=reverse, batch_first=batch_first)
 
 
-def qrnn_call(x: Tensor, c0: Tensor | None, pooling: str) -> Call:
+def qrnn_call(
+    x: Tensor,
+    c0: Tensor | None,
+    pooling: str,
+    memory: str = "store",
+    every: int | None = None,
+    batch_first: bool = False,
+) -> Call:
     check_choice("pooling", pooling, POOLINGS)
     plain = partial(reference.qrnn, x, c0, pooling=pooling)
-    return Call(f"qrnn_{pooling}", plain, 1 + len(pooling), {"x": x}, {}, {"c0": c0})
+    every = kept_every(memory, every, x, batch_first) if pooling != "f" else 1
+    return Call(f"qrnn_{pooling}", plain, 1 + len(pooling), {"x": x}, {}, {"c0": c0}, every=every)

@@ -141,6 +141,8 @@ class LRURecurrence(Recurrence):
 
     Args:
         hidden_size: H, the number of complex units.
+        activation: of the output, "identity", "relu", ...; without one, and with nothing else in between, layers are
+            one linear layer.
         batch_first: sequences are `(B, T, 2 H)` instead of `(T, B, 2 H)`.
         radius_range: where the absolute value of lambda begins: uniformly on the ring between the two.
         largest_angle: its angle begins in U(0, largest_angle), in radians.
@@ -162,13 +164,14 @@ class LRURecurrence(Recurrence):
     def __init__(
         self,
         hidden_size: int,
+        activation: str = "identity",
         batch_first: bool = False,
         radius_range: tuple[float, float] = (0.9, 0.999),
         largest_angle: float = 2 * math.pi,
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
     ) -> None:
-        super().__init__(hidden_size, None, batch_first)
+        super().__init__(hidden_size, activation, batch_first)
         check_range("radius_range", radius_range)
         if not 0 < largest_angle < math.inf:
             raise ValueError(f"largest_angle is {largest_angle}, expected a number above 0")
@@ -190,7 +193,7 @@ class LRURecurrence(Recurrence):
         h0, k0 = self.states(state)
         radius, angle = torch.exp(-torch.exp(self.nu)), torch.exp(self.theta)
         numbers = radius * torch.cos(angle), radius * torch.sin(angle), torch.exp(self.gain)
-        return lru_call(x, *numbers, (h0, k0), batch_first=self.batch_first)
+        return lru_call(x, *numbers, (h0, k0), self.activation, batch_first=self.batch_first)
 
 
 class LRU(RecurrentLayers):
@@ -198,7 +201,7 @@ class LRU(RecurrentLayers):
 
     Args:
         input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional: as in `torch.nn.RNN`.
-        radius_range, largest_angle: as in :class:`LRURecurrence`.
+        activation, radius_range, largest_angle: as in :class:`LRURecurrence`.
 
     Shape: as of :class:`IndRNN`, with an output `2 * directions * hidden_size` wide, real and imaginary parts side by
     side, and the state (h0, k0), `(num_layers * directions, B, hidden_size)` each.

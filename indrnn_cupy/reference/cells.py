@@ -137,13 +137,15 @@ def lru(
     gain: Tensor,
     h0: Tensor | None = None,
     k0: Tensor | None = None,
+    *,
+    activation: str = "identity",
     **steps: Any,
 ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
-    """h_t = (real + i imaginary) h_{t-1} + gain x_t, h and x complex; see `functional.lru`."""
+    """h_t = (real + i imaginary) h_{t-1} + gain x_t, y_t = activation(h_t), complex; see `functional.lru`."""
 
     def step(re: Tensor, im: Tensor, h: Tensor, k: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
         a, b, g = (w.to(h.dtype) for w in (real, imaginary, gain))
         h, k = a * h - b * k + g * re, b * h + a * k + g * im
-        return torch.cat((h, k), -1), (h, k)
+        return ACTIVATIONS[activation](torch.cat((h, k), -1)), (h, k)
 
     return run_step(step, x, 2, (h0, k0), parts=2, **steps)
