@@ -1,4 +1,5 @@
-// LRU: h_t = (a + b i) h_{t-1} + gain x_t, h and x complex; the output is both parts, activated (Orvieto et al. 2023, arXiv 2303.06349).
+// LRU: h_t = (a + b i) h_{t-1} + gain x_t,  y_t = activation(h_t), h and x complex; the output is both parts, side by side
+// (Orvieto et al. 2023, arXiv 2303.06349).
 #include "cell.cuh"
 
 INLINE auto lru(Input auto re, Input auto im, Weight auto a, Weight auto b, Weight auto gain, State auto h, State auto k) {

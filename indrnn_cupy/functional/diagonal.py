@@ -166,8 +166,8 @@ def lru(
         real, imaginary: those of lambda, `(H,)` each; in the paper
             :math:`\lambda = \exp(-\exp(\nu) + i \exp(\theta))`, with nu and theta that are learned.
         gain: gamma, `(H,)`; in the paper it begins at :math:`\sqrt{1 - |\lambda|^2}`.
-        activation: phi, of both parts by themselves; one of those of :func:`indrnn` and :func:`mingru`. Layers that have
-            none, with nothing else in between, are one linear layer.
+        activation: phi, of each part; one of those of :func:`indrnn` and :func:`mingru`. Layers without one, and with
+            nothing else in between, are one linear layer.
         h0, k0: the real and imaginary part of the initial state, `(B, H)` each; zeros if not given.
         memory, every: as in :func:`sru`.
         lengths, resets, reverse, batch_first: as in :func:`indrnn`.
