@@ -6,4 +6,4 @@
 #include "cell.cuh"
 
 INLINE auto soft(const auto& charge, const auto& fired, const auto& by) { return fma(-fired, by, charge); }
-INLINE auto hard(const auto& charge, const auto& fired, const auto& to) { return fma(fired, to - charge, charge); }
+INLINE auto hard(const auto& charge, const auto& fired, const auto& to) { return fma(fired, to, (1 - fired) * charge); }

@@ -48,7 +48,7 @@ def test_first_values():
     kept = torch.exp(-8 * softplus(indrnn_cupy.RGLRURecurrence(2000, decay_range=(0.8, 0.99)).rate))
     assert 0.799 < kept.min() < 0.81 and 0.98 < kept.max() < 0.9901
     lower = torch.sigmoid(indrnn_cupy.HGRNRecurrence(2000, longest_memory=100).lower)
-    assert 0.3 < lower.min() < 0.4 and 0.98 < lower.max() < math.exp(-1 / 100) + 1e-4
+    assert lower.min() < 0.1 and 0.98 < lower.max() < 1 - 1 / 100 + 1e-4
     torch.testing.assert_close(torch.sigmoid(indrnn_cupy.LIFRecurrence(3, tau=4.0).w), torch.full((3,), 0.75))
 
 
@@ -85,11 +85,15 @@ def test_a_neuron_charges_and_is_reset():
         (lambda x, w: F.sru(x, w), "x has shape .* expected 4 numbers for each hidden unit"),
         (lambda x, w: F.rglru(x, w), "rate has shape .* expected"),
         (lambda x, w: indrnn_cupy.LRURecurrence(3, radius_range=(0.9, 1.0)), "radius_range is .* between 0 and 1"),
-        (lambda x, w: indrnn_cupy.LIFRecurrence(3, tau=1.0), "tau is 1.0, expected a number of steps, above 1"),
+        (lambda x, w: indrnn_cupy.LIFRecurrence(3, tau=1.0), "tau is 1.0, expected a finite number, above 1"),
         (lambda x, w: indrnn_cupy.UnICORNNRecurrence(3, dt=0.0), "dt is 0.0"),
-        (lambda x, w: indrnn_cupy.SRU.from_weights({"a": w}), "expected those of sru.SRU"),
+        (lambda x, w: F.lif(x, w, w, steepness=0), "steepness is 0, expected a finite number, above 0"),
+        (lambda x, w: F.lif(x, w[0], w[0]), r"decay has shape \(\), expected \(3,\)"),
+        (lambda x, w: F.unicornn(x, w, w, alpha=-1.0), "alpha is -1.0, expected a finite number, at least 0"),
+        (lambda x, w: indrnn_cupy.LIF(3, 4, surrogate="x"), "surrogate is 'x', expected one of"),
+        (lambda x, w: indrnn_cupy.SRU.from_weights({"a": w}), "the weights are a; expected weight, weight_c"),
         (lambda x, w: indrnn_cupy.UnICORNN.from_weights({"a": w}), "expected those of torchrecurrent.UnICORNN"),
-        (lambda x, w: indrnn_cupy.SRURecurrence(3)(x), r"x has shape \(4, 2, 3\), expected 4 \* 3 in the end"),
+        (lambda x, w: indrnn_cupy.SRURecurrence(3)(x), r"x has shape \(4, 2, 3\), expected a last dimension of 12"),
         (lambda x, w: indrnn_cupy.LIFRecurrence(3)(x, (x[0], x[0])), "the state has 2 tensors, expected v0"),
     ],
 )

@@ -255,7 +255,7 @@ def test_networks_of_them(kind, name):
 def test_sizes_of_recurrences_and_cells_are_checked():
     with pytest.raises(ValueError, match="hidden_size is -3, expected a whole number"):
         MinGRURecurrence(-3)
-    with pytest.raises(ValueError, match=r"x has shape \(4, 2, 6\), expected 2 \* 5 in the end"):
+    with pytest.raises(ValueError, match=r"x has shape \(4, 2, 6\), expected a last dimension of 10"):
         MinGRURecurrence(5)(torch.randn(4, 2, 6))
     with pytest.raises(ValueError, match=r"x_t has shape \(2, 3\) and h \(6,\), expected \(B, features\)"):
         MinGRUCell(3, 6)(torch.randn(2, 3), torch.zeros(6))

@@ -18,7 +18,7 @@ from ..ops.sequence import SequenceKernel
 
 SUB_STEPS = 3
 LRU = "lru ACTIVATION=Tanh"
-LIF = "SPIKE=spike RESET=soft FEEDBACK=identity"
+LIF = "SPIKE=spike_arctan RESET=soft FEEDBACK=identity"
 
 
 @dataclass(frozen=True)

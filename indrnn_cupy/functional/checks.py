@@ -1,5 +1,6 @@
 """What every function checks of its inputs."""
 
+import math
 import warnings
 from collections.abc import Iterator, Sequence
 from functools import cache, reduce
@@ -36,6 +37,15 @@ def check_choice(name: str, value: Any, choices: Sequence[str]) -> None:
     """Raises ValueError unless a value is one of the choices."""
     if value not in choices:
         raise ValueError(f"{name} is {value!r}, expected one of {', '.join(choices)}")
+
+
+def check_number(name: str, value: float, above: float | None = None, least: float | None = None) -> None:
+    """Raises TypeError or ValueError unless this is a finite number above one, or at least another."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError(f"{name} is a {type(value).__name__}, expected a number")
+    if not math.isfinite(value) or (above is not None and value <= above) or (least is not None and value < least):
+        expected = f"above {above}" if above is not None else f"at least {least}"
+        raise ValueError(f"{name} is {value}, expected a finite number, {expected}")
 
 
 def of_arithmetic(weight: Tensor) -> Tensor:

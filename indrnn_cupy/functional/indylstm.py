@@ -2,7 +2,6 @@
 
 from functools import partial
 
-import torch
 from torch import Tensor
 
 from .. import reference
@@ -64,7 +63,7 @@ def indylstm_call(
     batch_first: bool = False,
 ) -> Call:
     plain = partial(reference.indylstm, x, u, peepholes, *states)
-    p = torch.zeros_like(u[:3]) if peepholes is None and isinstance(u, Tensor) else peepholes
+    p = u.new_zeros(3, *u.shape[1:]) if peepholes is None else peepholes
     weights = {"u": (u, 4), "peepholes": (p, 3)}
     initial = dict(zip(("h0", "c0"), states, strict=True))
     return Call("indylstm", plain, 4, {"x": x}, weights, initial, every=kept_every(memory, every, x, batch_first))
@@ -106,5 +105,5 @@ def indygru(
 
 def indygru_call(x: Tensor, u: Tensor, bias: Tensor | None, h0: Tensor | None) -> Call:
     plain = partial(reference.indygru, x, u, bias, h0)
-    b = torch.zeros_like(u[0]) if bias is None and isinstance(u, Tensor) else bias
+    b = u.new_zeros(u.shape[1:]) if bias is None else bias
     return Call("indygru", plain, 3, {"x": x}, {"u": (u, 3), "bias": (b, None)}, {"h0": h0})

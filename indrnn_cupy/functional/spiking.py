@@ -7,7 +7,7 @@ from torch import Tensor
 
 from .. import reference
 from .arrays import takes_arrays
-from .checks import check_choice, kept_every, of_arithmetic
+from .checks import check_choice, check_number, kept_every, of_arithmetic
 from .run import Call, run
 
 SPIKES = {"triangle": "spike", "sigmoid": "spike_sigmoid", "arctan": "spike_arctan", "none": "spike_none"}
@@ -24,7 +24,7 @@ def lif(
     gain: Tensor | None = None,
     reset: str = "soft",
     reset_value: Tensor | None = None,
-    surrogate: str = "triangle",
+    surrogate: str = "arctan",
     steepness: float = 1.0,
     detach_reset: bool = False,
     refractory: int = 0,
@@ -88,7 +88,7 @@ def lif_call(
     gain: Tensor | None = None,
     reset: str = "soft",
     reset_value: Tensor | None = None,
-    surrogate: str = "triangle",
+    surrogate: str = "arctan",
     steepness: float = 1.0,
     detach_reset: bool = False,
     refractory: int = 0,
@@ -96,8 +96,7 @@ def lif_call(
     every: int = 1,
 ) -> Call:
     """The call, whose output has the membrane too if there is a refractory time."""
-    check_choice("reset", reset, ("soft", "hard"))
-    check_choice("surrogate", surrogate, tuple(SPIKES))
+    check_options(reset, surrogate, steepness)
     if not isinstance(refractory, int) or refractory < 0:
         raise ValueError(f"refractory is {refractory!r}, expected a whole number of steps, 0 or more")
     if not refractory and states[1] is not None:
@@ -129,8 +128,15 @@ def lif_call(
     return Call(key, plain, 1, {"x": x}, weights, initial, every=every)
 
 
+def check_options(reset: str, surrogate: str, steepness: float) -> None:
+    """Raises ValueError unless these are options of :func:`lif`."""
+    check_choice("reset", reset, ("soft", "hard"))
+    check_choice("surrogate", surrogate, tuple(SPIKES))
+    check_number("steepness", steepness, above=0)
+
+
 def _filled(given: Tensor | None, value: float, like: Tensor) -> Any:
     """What is given, as another tensor, or a number for each unit."""
-    if given is not None or not isinstance(like, Tensor):
+    if given is not None or not isinstance(like, Tensor) or like.dim() != 1:
         return given.view_as(given) if isinstance(given, Tensor) else given
     return of_arithmetic(like).new_full((1,), value).expand(like.shape)

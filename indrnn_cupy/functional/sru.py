@@ -118,5 +118,6 @@ def qrnn_call(
 ) -> Call:
     check_choice("pooling", pooling, POOLINGS)
     plain = partial(reference.qrnn, x, c0, pooling=pooling)
-    every = kept_every(memory, every, x, batch_first) if pooling != "f" else 1
+    every = kept_every(memory, every, x, batch_first)
+    every = every if pooling != "f" else 1  # whose state is the output
     return Call(f"qrnn_{pooling}", plain, 1 + len(pooling), {"x": x}, {}, {"c0": c0}, every=every)

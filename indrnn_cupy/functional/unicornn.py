@@ -6,7 +6,7 @@ from torch import Tensor
 
 from .. import reference
 from .arrays import takes_arrays
-from .checks import kept_every, of_arithmetic
+from .checks import check_number, kept_every, of_arithmetic
 from .run import Call, run
 
 
@@ -63,6 +63,7 @@ def unicornn_call(
     every: int | None = None,
     batch_first: bool = False,
 ) -> Call:
+    check_number("alpha", alpha, least=0)
     plain = partial(reference.unicornn, x, w, step_size, *states, alpha=alpha)
     alphas = of_arithmetic(w).new_full((1,), alpha).expand(w.shape) if isinstance(w, Tensor) else w
     weights = {"w": (w, None), "step_size": (step_size, None), "alpha": (alphas, None)}

@@ -6,9 +6,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
+from ..functional.checks import of_arithmetic
 from ..functional.diagonal import hgrn_call, lru_call, rglru_call
 from ..functional.run import Call
-from .bounds import MemoryRecurrence, spread_memory_
+from .bounds import MemoryRecurrence, spread_bias_
 from .recurrence import Recurrence
 from .stack import RecurrentLayers
 
@@ -52,7 +53,7 @@ class RGLRURecurrence(Recurrence):
         nn.init.uniform_(self.rate, *self.decay_range).log_().div_(-8).expm1_().log_()
 
     def call(self, x: Tensor, state: Tensor | None) -> Call:
-        return rglru_call(x, 8 * softplus(self.rate), *self.states(state))
+        return rglru_call(x, 8 * softplus(of_arithmetic(self.rate)), *self.states(state))
 
 
 class RGLRU(RecurrentLayers):
@@ -79,7 +80,7 @@ class HGRNRecurrence(MemoryRecurrence):
     Args:
         hidden_size: H, the number of units.
         batch_first: sequences are `(B, T, 2 H)` instead of `(T, B, 2 H)`.
-        longest_memory: gamma begins at :math:`e^{-1/m}`, the memories m spread evenly in their logarithm from 1 to so
+        longest_memory: gamma begins at :math:`1 - 1/m`, the memories m spread evenly in their logarithm from 1 to so
             many steps. Without it gamma begins at 1/2.
 
     Shape: `forward(x, h0=None, *, lengths=None, resets=None, reverse=False)` with x `(T, B, 2 H)` and h0 `(B, H)` gives
@@ -109,12 +110,10 @@ class HGRNRecurrence(MemoryRecurrence):
     def reset_parameters(self) -> None:
         nn.init.zeros_(self.lower)
         if self.longest_memory is not None:
-            kept = torch.empty_like(self.lower)
-            spread_memory_(kept, self.longest_memory)
-            self.lower.copy_(kept.logit())
+            spread_bias_(self.lower, self.longest_memory)
 
     def call(self, x: Tensor, state: Tensor | None) -> Call:
-        return hgrn_call(x, torch.sigmoid(self.lower), *self.states(state))
+        return hgrn_call(x, torch.sigmoid(of_arithmetic(self.lower)), *self.states(state))
 
 
 class HGRN(RecurrentLayers):
@@ -191,8 +190,9 @@ class LRURecurrence(Recurrence):
 
     def call(self, x: Tensor, state: tuple[Tensor, Tensor] | None) -> Call:
         h0, k0 = self.states(state)
-        radius, angle = torch.exp(-torch.exp(self.nu)), torch.exp(self.theta)
-        numbers = radius * torch.cos(angle), radius * torch.sin(angle), torch.exp(self.gain)
+        nu, theta, gain = map(of_arithmetic, (self.nu, self.theta, self.gain))
+        radius, angle = torch.exp(-torch.exp(nu)), torch.exp(theta)
+        numbers = radius * torch.cos(angle), radius * torch.sin(angle), torch.exp(gain)
         return lru_call(x, *numbers, (h0, k0), self.activation, batch_first=self.batch_first)
 
 

@@ -48,7 +48,7 @@ class Recurrence(nn.Module):
         """The same, if x is as wide as it has to be."""
         width = self.gates * self.hidden_size
         if isinstance(x, Tensor) and x.dim() == 3 and x.shape[-1] != width:
-            raise ValueError(f"x has shape {tuple(x.shape)}, expected {self.gates} * {self.hidden_size} in the end")
+            raise ValueError(f"x has shape {tuple(x.shape)}, expected a last dimension of {width}")
         return self.call(x, state)
 
     def states(self, state: Any) -> tuple[Any, ...]:

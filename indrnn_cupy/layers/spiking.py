@@ -6,8 +6,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ..functional.checks import check_number, of_arithmetic
 from ..functional.run import Call
-from ..functional.spiking import lif_call
+from ..functional.spiking import check_options, lif_call
 from .recurrence import Recurrence
 from .stack import RecurrentLayers
 
@@ -50,8 +51,8 @@ class LIFRecurrence(Recurrence):
         dtype: torch.dtype | None = None,
     ) -> None:
         super().__init__(hidden_size, None, batch_first)
-        if not 1 < tau < math.inf:
-            raise ValueError(f"tau is {tau}, expected a number of steps, above 1")
+        check_number("tau", tau, above=1)
+        check_options(reset, surrogate, steepness)
         self.tau, self.threshold = tau, threshold
         self.options: dict[str, Any] = {"reset": reset, "surrogate": surrogate}
         self.options |= {"steepness": steepness, "detach_reset": detach_reset}
@@ -66,8 +67,18 @@ class LIFRecurrence(Recurrence):
     def reset_parameters(self) -> None:
         nn.init.constant_(self.w, math.log(self.tau - 1))
 
+    @torch.no_grad()
+    def initialize_(self, before: nn.Module) -> None:
+        """Scales the weights of a projection: inputs of variance 1 bring a potential up to the threshold."""
+        weight = before.weight
+        if isinstance(weight, Tensor) and weight.dim() == 2:
+            decay = 1 - 1 / self.tau
+            variance = self.threshold**2 * (1 + decay) / (1 - decay)
+            weight.mul_((variance / weight.square().sum(1).mean().clamp(min=1e-30)).sqrt())
+
     def call(self, x: Tensor, state: Tensor | None) -> Call:
-        decay, threshold = torch.sigmoid(self.w), torch.full_like(self.w, self.threshold)
+        decay = torch.sigmoid(of_arithmetic(self.w))
+        threshold = torch.full_like(decay, self.threshold)
         return lif_call(x, decay, threshold, (*self.states(state), None), gain=1 - decay, **self.options)
 
     def extra_repr(self) -> str:

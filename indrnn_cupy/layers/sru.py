@@ -81,22 +81,29 @@ class SRU(RecurrentLayers):
 
         Raises ValueError if names or shapes are others.
         """
-        layers, H = len(weights) // 4, len(weights.get("rnn_lst.0.bias", ())) // 2
+        layers, names = len(weights) // 4, ("weight", "weight_c", "bias", "scale_x")
+        expected = [f"rnn_lst.{layer}.{name}" for layer in range(layers) for name in names]
+        if not weights or sorted(weights) != sorted(expected):
+            raise ValueError(f"the weights are {', '.join(weights) or 'none'}; expected {', '.join(names)} of sru.SRU")
         state: dict[str, Tensor] = {}
         for layer in range(layers):
-            names = [f"rnn_lst.{layer}.{name}" for name in ("weight", "weight_c", "bias", "scale_x")]
-            weight, v, bias = (weights.get(name, torch.empty(0, 0)) for name in names[:3])
-            if weights.keys().isdisjoint(names) or weight.shape[1] not in (3 * H, 4 * H) or len(bias) != 2 * H:
-                shapes = ", ".join(f"{name} {tuple(tensor.shape)}" for name, tensor in weights.items())
-                raise ValueError(f"the weights are {shapes}, expected those of sru.SRU in one direction")
+            weight, v, bias, scale = (weights[f"rnn_lst.{layer}.{name}"] for name in names)
+            H, zeros = len(bias) // 2, bias.new_zeros(len(bias) // 2)
+            width = len(state["projections.0.weight"]) // 4 if layer else H
+            if weight.dim() != 2 or weight.shape[1] not in (4 * H, 3 * H) or v.shape != (2 * H,) or width != H:
+                shapes = ", ".join(
+                    f"{name} {tuple(t.shape)}" for name, t in zip(names, (weight, v, bias), strict=False)
+                )
+                raise ValueError(f"layer {layer} has {shapes}, expected those of sru.SRU in one direction")
+            if not torch.equal(scale, torch.ones_like(scale)):
+                raise ValueError(f"layer {layer} rescales its input by {scale.tolist()}, which SRU here does not")
             matrices = list(weight.view(len(weight), H, -1).permute(2, 1, 0))
             matrices += [torch.eye(H, dtype=weight.dtype)] if len(matrices) == 3 else []
-            zeros = bias.new_zeros(H)
+            if {m.shape for m in matrices} != {(H, len(weight))}:
+                raise ValueError(f"layer {layer} has no weights of a skip, and {len(weight)} inputs for {H} units")
             state[f"projections.{layer}.weight"] = torch.cat(matrices)
             state[f"projections.{layer}.bias"] = torch.cat((zeros, bias, zeros))
             state[f"recurrences.{layer}.v"] = v.view(2, H)
-        if not layers:
-            raise ValueError(f"the weights are {', '.join(weights) or 'none'}, expected those of sru.SRU")
         first = weights["rnn_lst.0.weight"]
         made = cls(len(first), H, layers, dtype=first.dtype, **options)
         made.load_state_dict(state)

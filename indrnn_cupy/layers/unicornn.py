@@ -1,12 +1,12 @@
 """UnICORNN layers, and their recurrence."""
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from ..functional.checks import check_number, of_arithmetic
 from ..functional.run import Call
 from ..functional.unicornn import unicornn_call
 from .recurrence import Recurrence
@@ -44,8 +44,8 @@ class UnICORNNRecurrence(Recurrence):
         dtype: torch.dtype | None = None,
     ) -> None:
         super().__init__(hidden_size, None, batch_first)
-        if not 0 < dt < math.inf or not 0 <= alpha < math.inf:
-            raise ValueError(f"dt is {dt} and alpha is {alpha}, expected a number above 0, and one of 0 or above")
+        check_number("dt", dt, above=0)
+        check_number("alpha", alpha, least=0)
         self.dt, self.alpha = dt, alpha
         self.w = nn.Parameter(torch.empty(hidden_size, device=device, dtype=dtype))
         self.c = nn.Parameter(torch.empty(hidden_size, device=device, dtype=dtype))
@@ -57,7 +57,7 @@ class UnICORNNRecurrence(Recurrence):
 
     def call(self, x: Tensor, state: tuple[Tensor, Tensor] | None) -> Call:
         y0, z0 = self.states(state)
-        step_size = self.dt * torch.sigmoid(self.c)
+        step_size = self.dt * torch.sigmoid(of_arithmetic(self.c))
         return unicornn_call(x, self.w, step_size, (y0, z0), self.alpha, batch_first=self.batch_first)
 
     def extra_repr(self) -> str:
@@ -97,6 +97,9 @@ class UnICORNN(RecurrentLayers):
         state: dict[str, Tensor] = {}
         for layer in range(layers):
             weight, w, c, *biases = (weights[f"cells.{layer}.{name}"] for name in names)
+            if weight.dim() != 2 or any(t.shape != weight.shape[:1] for t in (w, c, *biases)):
+                shapes = ", ".join(f"{name} {tuple(weights[f'cells.{layer}.{name}'].shape)}" for name in names)
+                raise ValueError(f"layer {layer} has {shapes}, expected those of torchrecurrent.UnICORNN")
             state |= {f"projections.{layer}.weight": weight, f"projections.{layer}.bias": biases[0] + biases[1]}
             state |= {f"recurrences.{layer}.w": w, f"recurrences.{layer}.c": c}
         H, input_size = weights[expected[0]].shape

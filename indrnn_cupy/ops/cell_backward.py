@@ -45,7 +45,8 @@ def backward(
     that; `output` is the cell's, where it is needed and is no state. The gradient of a `bias` of the inputs comes last.
     """
     cell = cell_of(key)
-    x, states, grad_y = [dense(t) for t in x], [dense(t) for t in states], first_part(cell, grad_y)
+    x, states, of_outputs = [dense(t) for t in x], [dense(t) for t in states], dense(grad_y)
+    grad_y = first_part(cell, of_outputs)
     (_, B, H), real, rows = grad_y.shape, TYPES[grad_y.dtype][2], sum(cell.rows)
     grad_x = _like_inputs(cell, grad_y, x, states, parts)
     after: Optional = [None if g is None else like(g, real) for g in grad_last]
@@ -77,7 +78,7 @@ def backward(
             None if s is None and block.is_first else grad_y.new_empty(B, H, dtype=real) for s in initial
         ]
         new_sums = grad_y.new_empty(rows, B, H, dtype=real)
-        tensors = (block.of(grad_y), *read, *seen, *block.before, *map(block.of, outputs), *w, *after)
+        tensors = (seen[0], block.of(of_outputs), *read, *seen[1:], *block.before, *map(block.of, outputs), *w, *after)
         results = (*map(block.of, written), sums, new_sums, *before)
         launch(kernel, kernel.defines, steps, (*tensors, *results, *norm, *added, *bias_sums), chunks)
         after, sums = before, new_sums
@@ -87,8 +88,7 @@ def backward(
 
 
 def first_part(cell: Cell, grad_y: Tensor) -> Tensor:
-    """The gradient of the first output, at which that of the others begins for a kernel."""
-    grad_y = dense(grad_y)
+    """The gradient of the first output."""
     return grad_y if cell.parts == 1 else grad_y[..., : grad_y.shape[-1] // cell.parts]
 
 
@@ -122,7 +122,7 @@ def _of_states(grad_y: Tensor, before: Optional, initial: Optional) -> list[Tens
 
 def _fake(key, grad_y, grad_last, x, weights, initial, states, *options):
     cell, (parts, groups, *of_block) = cell_of(key), options[5:]
-    x, states, grad_y = [dense(t) for t in x], [dense(t) for t in states], first_part(cell, grad_y)
+    x, states, grad_y = [dense(t) for t in x], [dense(t) for t in states], first_part(cell, dense(grad_y))
     grad_x = _like_inputs(cell, grad_y, x, states, parts)
     of_weights = [w.new_empty(groups, *w.shape) if groups else w.new_empty(w.shape) for w in weights]
     of_states = (grad_y.new_empty(0) if s is None else s.new_empty(s.shape) for s in initial)

@@ -92,6 +92,12 @@ def joined(*parts: Argument) -> Argument:
     return Argument(tensors, sequences, f"{{{', '.join(part.text for part in parts if part.text)}}}")
 
 
+def led_by(name: str, argument: Argument) -> Argument:
+    """With this sequence as the first, which stands for all in shape."""
+    tensors = sorted(argument.tensors, key=lambda t: t.split()[-1] != name)
+    return Argument(tensors, sorted(argument.sequences, key=lambda n: n != name), argument.text)
+
+
 def pointer(kind: str, name: str) -> Argument:
     return Argument([f"{kind}* {name}"], [], name)
 
@@ -135,8 +141,8 @@ def tensors_of(cell: Cell) -> Tensors:
             *(*read, before, joined(side_by_side("scalar", "y", cell.outputs), walked("scalar", s))),
             joined(pointers("real", last)),
         ),
-        joined(*past),
-        joined(*past, walked("const scalar", ["y"] * cell.has_output, AGAINST)),
+        led_by("s0", joined(*past)),
+        led_by("s0", joined(*past, walked("const scalar", ["y"] * cell.has_output, AGAINST))),
         (
             *(weights, joined(pointers("const real", [f"grad_{name}" for name in last]))),
             joined(walked("scalar", [f"grad_{name}" for name in x], AGAINST)),

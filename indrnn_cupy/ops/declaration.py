@@ -64,7 +64,7 @@ def outputs_of(plain: str) -> int:
     if found is None:
         return 0
     depth, number = 1, 1
-    for letter in plain[found.end() :]:
+    for letter in re.sub(r"\w\s*<[^<>()]*>\s*\(", "(", plain[found.end() :]):  # a template's commas count for nothing
         depth += (letter in "([{") - (letter in ")]}")
         if depth == 0:
             break

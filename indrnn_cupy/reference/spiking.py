@@ -41,7 +41,7 @@ def lif(
     gain: Tensor | None = None,
     reset: str = "soft",
     reset_value: Tensor | None = None,
-    surrogate: str = "triangle",
+    surrogate: str = "arctan",
     steepness: float = 1.0,
     detach_reset: bool = False,
     refractory: int = 0,
@@ -56,7 +56,7 @@ def lif(
         charge = d * v + (x_t if gain is None else gain.to(v.dtype) * x_t)
         fired = Spike.apply(steepness * (charge - t), surrogate)
         back = fired.detach() if detach_reset else fired
-        after = charge - back * value if reset == "soft" else charge + back * (value - charge)
+        after = charge - back * value if reset == "soft" else (1 - back) * charge + back * value
         if rest:
             rests = rest[0] > 0
             fired, after, charge = (torch.where(rests, a, b) for a, b in ((0, fired), (v, after), (v, charge)))

@@ -78,7 +78,7 @@ class AddingNetwork(nn.Module):
             norm=None if config.norm == "none" else config.norm,
             **recurrence_options(config, config.length),
         )
-        self.output = nn.Linear(config.hidden_size, 1)
+        self.output = nn.Linear(self.body.output_size, 1)
 
     def forward(self, sequences: Tensor) -> Tensor:
         output, _ = self.body(sequences.transpose(0, 1))

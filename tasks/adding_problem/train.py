@@ -1,7 +1,6 @@
 """Trains a recurrent network on the adding problem; a network without a memory has a mean squared error of 0.167.
 
-python -m tasks.adding_problem.train
-python -m tasks.adding_problem.train --length 5000
+For instance: python -m tasks.adding_problem.train --length 5000
 """
 
 from ..command import train_command
