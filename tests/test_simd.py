@@ -5,6 +5,7 @@ import subprocess
 
 import pytest
 import torch
+from conftest import LATER
 
 from indrnn_cupy.check.recurrences import FIRST, RECURRENCES
 from indrnn_cupy.ops import cpu
@@ -25,8 +26,9 @@ OWN = {
 def each_kernel():
     for recurrence in RECURRENCES:
         if recurrence.key:
+            marks = pytest.mark.slow if recurrence.name in LATER else []
             for kernel in recurrence.kernels:
-                yield pytest.param(kernel, id=f"{recurrence}-{kernel.name}")
+                yield pytest.param(kernel, id=f"{recurrence}-{kernel.name}", marks=marks)
             marks = [] if recurrence is FIRST[0] else pytest.mark.slow
             for kernel in recurrence.block_kernels[:-2] if recurrence in FIRST else ():
                 yield pytest.param(kernel, id=f"{recurrence}-{kernel.name}-block", marks=marks)
