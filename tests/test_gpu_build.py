@@ -50,7 +50,7 @@ def test_no_spills_and_many_loads_in_flight(recurrence, architecture):
         assert_sound(program, architecture)
 
 
-@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16], ids=str)
+@pytest.mark.parametrize("dtype", [torch.bfloat16, pytest.param(torch.float64, marks=pytest.mark.slow)], ids=str)
 @pytest.mark.parametrize("recurrence", FIRST, ids=str)
 def test_no_spills_of_other_types(recurrence, dtype):
     for program in plain(recurrence, dtype):
@@ -111,7 +111,9 @@ def test_interpreted_ptx_gives_the_bits_of_the_cpu(recurrence, dtype, shape):
     assert all(torch.equal(a, b) for a, b in zip(on_gpu, on_cpu, strict=True))
 
 
-@pytest.mark.parametrize("recurrence", FIRST, ids=str)
+@pytest.mark.parametrize(
+    "recurrence", [FIRST[0], *(pytest.param(r, marks=pytest.mark.slow) for r in FIRST[1:])], ids=str
+)
 def test_interpreted_ptx_takes_any_strides(recurrence):
     sequence, *rest = recurrence.make_inputs(9, 3, 6, torch.float32)
     expected = with_gradients(recurrence.function, (sequence, *rest))

@@ -28,7 +28,8 @@ MODULES |= {
 PARAMETERS = [pytest.param(make, id=name) for name, make in MODULES.items()]
 for name in LATER:
     recurrence = getattr(indrnn_cupy, f"{name}Recurrence")
-    PARAMETERS.append(pytest.param(partial(getattr(indrnn_cupy, name), 3, 6, num_layers=2), id=name))
+    marks = [] if name in ("SRU", "LRU", "LIF") else pytest.mark.slow
+    PARAMETERS.append(pytest.param(partial(getattr(indrnn_cupy, name), 3, 6, num_layers=2), id=name, marks=marks))
     for network, make in NETWORKS.items():
         of_later = partial(make, recurrence=recurrence)
         marks = [] if (network, name) == ("plain", "LRU") else pytest.mark.slow
