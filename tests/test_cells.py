@@ -144,3 +144,24 @@ def test_a_block_with_a_forward_of_its_own_is_called():
     expected = network(x)[0]
     network.layers[0].block.dropout.register_forward_hook(lambda *_: None)
     torch.testing.assert_close(network(x)[0], expected)
+
+
+@pytest.mark.parametrize("outputs", ["v", "v, w"])
+def test_the_plain_form_of_a_recurrence_of_one_s_own_takes_lengths(outputs):
+    text = f"""#include "cell.cuh"
+INLINE auto f(Input auto x, Weight auto u, State auto w) {{
+    const auto v = tanh(fma(u, w, x));
+    return states(v + w).output({outputs.replace("w", "w * x")});
+}}"""
+
+    def step(x, u, w):
+        v = torch.tanh(u * w + x)
+        return (v if outputs == "v" else torch.cat((v, w * x), -1)), v + w
+
+    function = indrnn_cupy.recurrence(source=text, reference=step)
+    x, u, w0 = torch.randn(7, 3, 5, dtype=torch.float64), torch.rand(5, dtype=torch.float64), torch.randn(3, 5).double()
+    steps = {"lengths": torch.tensor([7, 0, 4]), "resets": torch.rand(7, 3) < 0.2, "reverse": True}
+    y, w_n = function(x, u, w0=w0, **steps)
+    plain, plain_n = function.call(x, u, w0=w0).plain(**steps, batch_first=False)
+    torch.testing.assert_close(plain, y, rtol=0, atol=1e-14)
+    torch.testing.assert_close(plain_n, w_n, rtol=0, atol=1e-14)

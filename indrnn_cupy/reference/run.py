@@ -74,6 +74,6 @@ def run_step(
         y, states = step(*x_t.chunk(gates, -1), *states)
         return y, *states
 
-    no_output = x.new_zeros(B, parts * H)  # in the place of a state
-    sequences, last = run_cell(cell, x, (no_output, *initial), lengths, resets, reverse, batch_first, width=H)
+    output0 = x.new_zeros(B, parts * H)  # run_cell stacks states only, so the output is one that no step reads
+    sequences, last = run_cell(cell, x, (output0, *initial), lengths, resets, reverse, batch_first, width=H)
     return sequences[0], last[1] if len(initial) == 1 else last[1:]
