@@ -18,26 +18,15 @@ import torch
 from torch import Tensor
 
 import indrnn_cupy
-from indrnn_cupy import functional as F
-from indrnn_cupy.check.recurrences import FIRST, Recurrence, flat
+from indrnn_cupy.check.recurrences import FIRST, Recurrence
 from indrnn_cupy.ops.cells import cell_of
 
+from .peers import with_backward
+from .suite import Shape, gradient_of, inputs_of, of
 from .timing import conditions, medians
 
 NAMES = ("sru", "qrnn", "indylstm", "indygru", "unicornn", "rglru", "hgrn", "lru", "lif")
 Function = Callable[[], object]
-
-
-def both(function: Callable[..., Any], inputs: tuple[Tensor, ...]) -> Function:
-    """Forward and backward, with a gradient of the output."""
-    leaves = [t.detach().requires_grad_() for t in inputs]
-    with torch.no_grad():
-        gradient = torch.randn_like(function(*leaves)[0])
-
-    def run() -> None:
-        torch.autograd.grad(function(*leaves)[0], leaves, gradient, allow_unused=True)
-
-    return run
 
 
 def moved(key: str, x: Tensor) -> int:
@@ -73,26 +62,27 @@ def peers(name: str, x: Tensor) -> dict[str, Function]:
     found: dict[str, Function] = {}
     if name == "sru" and (sru := installed("sru")):
         cell = sru.SRU(width // 4, width // 4, 1)  # with its product, which takes little of the time
-        found["sru.SRU"] = both(lambda x: (cell(x)[0],), (x[..., : width // 4].contiguous(),))
+        of_layer = x[..., : width // 4].contiguous()
+        found["sru.SRU"] = with_backward(lambda x: cell(x)[0], (of_layer,), torch.ones_like(of_layer))[1]
     if name == "lif" and (neuron := installed("spikingjelly.activation_based.neuron")):
         node = neuron.LIFNode(2.0, step_mode="m")
 
-        def spikingjelly(x: Tensor) -> tuple[Tensor]:
+        def spikingjelly(x: Tensor) -> Tensor:
             node.reset()
-            return (node(x),)
+            return node(x)
 
-        found["spikingjelly"] = both(spikingjelly, (x,))
+        found["spikingjelly"] = with_backward(spikingjelly, (x,), torch.ones_like(x))[1]
     if name == "lif" and (snntorch := installed("snntorch")):
         leaky = snntorch.Leaky(0.5)
 
-        def steps(x: Tensor) -> tuple[Tensor]:
+        def steps(x: Tensor) -> Tensor:
             membrane, spikes = torch.zeros_like(x[0]), []
             for x_t in x.unbind():
                 spike, membrane = leaky(x_t, membrane)
                 spikes.append(spike)
-            return (torch.stack(spikes),)
+            return torch.stack(spikes)
 
-        found["snntorch"] = both(steps, (x,))
+        found["snntorch"] = with_backward(steps, (x,), torch.ones_like(x))[1]
     if name == "hgrn" and (jax := installed("jax")):
         found["jax.lax.scan"] = jax_hgrn(jax, x)
     return found
@@ -110,26 +100,24 @@ def jax_hgrn(jax: Any, x: Tensor) -> Function:
         pair = jax.numpy.stack(jax.numpy.split(x, 2, -1), 1)
         return jax.lax.scan(step, jax.numpy.zeros_like(pair[0, 0]), pair)[1]
 
-    both = jax.jit(lambda x, g: jax.vjp(scan, x)[1](g))
+    forward_and_backward = jax.jit(lambda x, g: jax.vjp(scan, x)[1](g))
     gradient = jax.numpy.ones_like(scan(x_))
-    return lambda: jax.block_until_ready(both(x_, gradient))
+    return lambda: jax.block_until_ready(forward_and_backward(x_, gradient))
 
 
-def measure(recurrence: Recurrence, T: int, B: int, H: int, repeats: int) -> None:
-    x, *rest = recurrence.make_inputs(T, B, H, torch.float32)
-    inputs = (x, *rest[: len(rest) - recurrence.states])
+def measure(recurrence: Recurrence, shape: Shape, repeats: int) -> None:
+    inputs = inputs_of(recurrence, shape, "cpu")
+    gradient = gradient_of(recurrence, inputs)
     assert recurrence.key
-    function, reference = (getattr(m, recurrence.name) for m in (F, indrnn_cupy.reference))
-    functions = {
-        "kernel": both(lambda *t: flat(function(*t, **recurrence.options)), inputs),
-        "copies": copies(moved(recurrence.key, x)),
-    }
-    fast = medians(functions, repeats, 1)
-    slow = {"loop": both(lambda *t: flat(reference(*t, **recurrence.options)), inputs), **peers(recurrence.name, x)}
+    copied = copies(moved(recurrence.key, inputs[0]))
+    fast = medians({"kernel": of(recurrence, inputs, gradient)[1], "copies": copied}, repeats, 1)
+    slow = {"loop": with_backward(lambda *t: recurrence.reference(*t)[0], inputs, gradient)[1]}
+    slow |= peers(recurrence.name, inputs[0])
     others = medians(slow, max(1, repeats // 5), 1)
     kernel = fast["kernel"]
-    shape = f"({T}, {B}, {H})"
-    print(f"{recurrence.name:10} {shape:16} {1e3 * kernel:8.1f} ms {kernel / fast['copies']:6.2f} copies", end="")
+    print(
+        f"{recurrence.name:10} {tuple(shape)!s:16} {1e3 * kernel:8.1f} ms {kernel / fast['copies']:6.2f} copies", end=""
+    )
     print("".join(f"   {name} {1e3 * s:.0f} ms = {s / kernel:.0f} times" for name, s in others.items()))
 
 
@@ -146,7 +134,7 @@ def main() -> None:
     for T in options.lengths:
         for recurrence in FIRST:
             if recurrence.name in options.cells:
-                measure(recurrence, T, 4 if T >= 10000 else 32, 128, options.repeats)
+                measure(recurrence, Shape(T, 4 if T >= 10000 else 32, 128), options.repeats)
 
 
 if __name__ == "__main__":

@@ -43,6 +43,12 @@ def inputs_of(recurrence: Recurrence, shape: Shape, device: str) -> tuple[Tensor
     return tuple(t.to(device) for t in inputs)
 
 
+def gradient_of(recurrence: Recurrence, inputs: tuple[Tensor, ...]) -> Tensor:
+    """A gradient of its output, which may have several numbers for each unit."""
+    with torch.no_grad():
+        return torch.randn_like(recurrence.function(*inputs)[0])
+
+
 def of(recurrence: Recurrence, inputs: tuple[Tensor, ...], gradient: Tensor) -> Pair:
     return with_backward(lambda *tensors: recurrence.function(*tensors)[0], inputs, gradient)
 
@@ -84,7 +90,7 @@ def measure(shape: Shape, device: str, repeats: int, burst: int) -> list[dict[st
     rows: list[dict[str, object]] = []
     for recurrence in FIRST:
         inputs = inputs_of(recurrence, shape, device)
-        gradient = torch.randn(*shape, device=device)
+        gradient = gradient_of(recurrence, inputs)
         source, target = torch.randn_like(gradient), torch.empty_like(gradient)
         named, missing = {OURS: of(recurrence, inputs, gradient)}, []
         for name, pair in peers(recurrence, shape, inputs, gradient):
@@ -118,7 +124,8 @@ def measure(shape: Shape, device: str, repeats: int, burst: int) -> list[dict[st
 def overheads(device: str) -> Iterator[dict[str, object]]:
     """For each recurrence the seconds of its first call, which compiles it, and microseconds of one on a tiny input."""
     for recurrence in FIRST:
-        inputs, gradient = inputs_of(recurrence, TINY, device), torch.randn(*TINY, device=device)
+        inputs = inputs_of(recurrence, TINY, device)
+        gradient = gradient_of(recurrence, inputs)
         forward, both = of(recurrence, inputs, gradient)
         with tempfile.TemporaryDirectory() as empty, patch.dict("os.environ", INDRNN_CUPY_CACHE_DIR=empty):
             host.load.cache_clear()
