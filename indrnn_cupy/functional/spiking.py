@@ -114,12 +114,12 @@ def lif_call(
         membrane=membrane or refractory > 0,
     )
     weights = {"decay": (decay, None), "gain": (_filled(gain, 1, decay), None), "threshold": (threshold, None)}
-    value = (
-        (_filled(threshold, 0, threshold) if reset == "soft" else _filled(None, 0, decay))
-        if reset_value is None
-        else reset_value
-    )
-    weights |= {"reset_value": (value, None), "steepness": (_filled(None, steepness, decay), None)}
+    if reset_value is None and reset == "soft":
+        reset_value = threshold
+    weights |= {
+        "reset_value": (_filled(reset_value, 0, decay), None),
+        "steepness": (_filled(None, steepness, decay), None),
+    }
     initial, name = {"v0": states[0]}, "lif_membrane" if membrane else "lif"
     if refractory:
         name, initial = "lif_refractory", {"v0": states[0], "rest0": states[1]}

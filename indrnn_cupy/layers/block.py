@@ -69,8 +69,7 @@ class RecurrentBlock(nn.Module):
                 "and no other norm takes it"
             )
         self.recurrence = recurrence(hidden_size, **(of_last_layer(options) if last else options))
-        options_of_width = {"recurrence": recurrence}
-        width = (width_before if norm_first else width_after)(hidden_size, options_of_width)
+        width = (width_before if norm_first else width_after)(hidden_size, {"recurrence": recurrence})
         self.norm: nn.Module | None = None
         if norm == "batch":
             self.norm = SequenceBatchNorm(width)
