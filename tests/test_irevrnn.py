@@ -156,7 +156,7 @@ def test_a_state_of_another_form_is_said():
         network(x, torch.zeros(1, 2, 6))
     with pytest.raises(TypeError, match="c0 is a NoneType"):
         network(x, (torch.zeros(1, 2, 6), None))
-    with pytest.raises(TypeError, match="the state is Tensor, expected the pair"):
+    with pytest.raises(TypeError, match=r"the state is 1 tensor\(s\), expected 2: h0, c0"):
         network.recurrences[0](torch.randn(4, 2, 6), torch.zeros(2, 6))
     with pytest.raises(ValueError, match=r"c0 has shape \(1, 2, 5\), expected \(1, 2, 6\)"):
         network(x, (torch.zeros(1, 2, 6), torch.zeros(1, 2, 5)))

@@ -56,7 +56,7 @@ class Recurrence(nn.Module):
         names = self.state_names
         found = (None,) * len(names) if state is None else (state,) if isinstance(state, Tensor) else tuple(state)
         if len(found) != len(names):
-            raise TypeError(f"the state has {len(found)} tensors, expected {', '.join(names)}")
+            raise TypeError(f"the state is {len(found)} tensor(s), expected {len(names)}: {', '.join(names)}")
         return found
 
     def forward(
