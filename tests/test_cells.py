@@ -94,7 +94,7 @@ def test_a_neuron_charges_and_is_reset():
         (lambda x, w: indrnn_cupy.SRU.from_weights({"a": w}), "the weights are a; expected weight, weight_c"),
         (lambda x, w: indrnn_cupy.UnICORNN.from_weights({"a": w}), "expected those of torchrecurrent.UnICORNN"),
         (lambda x, w: indrnn_cupy.SRURecurrence(3)(x), r"x has shape \(4, 2, 3\), expected a last dimension of 12"),
-        (lambda x, w: indrnn_cupy.LIFRecurrence(3)(x, (x[0], x[0])), "the state has 2 tensors, expected v0"),
+        (lambda x, w: indrnn_cupy.LIFRecurrence(3)(x, (x[0], x[0])), r"the state is 2 tensor\(s\), expected 1: v0"),
     ],
 )
 def test_errors(call, message):

@@ -135,7 +135,7 @@ BENT = {"indrnn-tanh", "indrnn-sigmoid", "sru-tanh", "sru-False", "indygru", "li
 
 
 def test_only_what_can_be_summed_up_is_cut_in_forward():
-    assert BENT < {str(recurrence) for recurrence in CHUNKED}
+    assert BENT.issubset(map(str, CHUNKED))
     for recurrence in CHUNKED:
         with interpreted(4) as launches:
             with_gradients(recurrence.function, recurrence.make_inputs(9, 1, 3, torch.float32))
