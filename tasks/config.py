@@ -3,9 +3,10 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, TypeVar, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, ClassVar, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 import torch
+import tyro
 
 
 class TaskError(ValueError):
@@ -24,6 +25,8 @@ class TrainingConfig:
 
     steps: int = 1000
     """Steps of the optimizer."""
+    epochs: int | None = None
+    """Times that every training sample is seen, instead of --steps."""
     evaluate_every: int = 200
     """Steps between evaluations, each of which also writes the checkpoints, metrics.csv and curves.png."""
     batch_size: int = 32
@@ -58,12 +61,12 @@ class TrainingConfig:
     """Processes that load samples, beside the one that trains."""
     name: str | None = None
     """Of the run's folder; by default the task's name and the first free number."""
-    runs: str = "runs"
+    runs: Annotated[str, tyro.conf.arg(aliases=["--output-path"])] = "runs"
     """Where run folders are made."""
 
     def check(self) -> None:
         """Raises TaskError for a setting that cannot work."""
-        self.expect_positive("steps", "evaluate_every", "batch_size", "patience", "threads")
+        self.expect_positive("steps", "evaluate_every", "batch_size", "patience", "threads", "epochs")
         self.expect_positive("clip_value", "clip_norm", "penalty")
         self.expect("workers", lambda v: v >= 0, "0 or more")
         self.expect("learning_rate", lambda v: 0 < v <= 1, "a number above 0, at most 1")

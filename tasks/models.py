@@ -45,6 +45,10 @@ class ModelConfig(TrainingConfig):
     """Of unicornn: the force that draws an oscillator back."""
     magnitude: float = 5.0
     """Recurrent weights of indrnn and irevrnn are held within magnitude ** (1 / T), T the steps of a sequence."""
+    bound: float | None = None
+    """They are held within this instead."""
+    last_long_memory: bool = True
+    """The last recurrence of indrnn or irevrnn begins with weights near the bound, if that is above 1."""
 
     def check(self) -> None:
         super().check()
@@ -53,12 +57,13 @@ class ModelConfig(TrainingConfig):
         else:
             self.model_text = {}
             self.expect("model", RECURRENCES.__contains__, f"one of {', '.join(RECURRENCES)}, or a .cu file")
-        self.expect("rev_len", lambda v: 1 <= v <= 8, "a number from 1 to 8")
+        self.expect("rev_len", lambda v: 1 <= v <= 32, "a number from 1 to 32")
         self.expect("zoneout", lambda v: 0 <= v < 1, "a number from 0 to below 1")
         self.expect("pseudo_derivative_support", lambda v: 0 < v <= 1e6, "a number above 0, at most a million")
         self.expect("dt", lambda v: 0 < v <= 1, "a number above 0, at most 1")
         self.expect("alpha", lambda v: 0 <= v <= 1000, "a number from 0 to 1000")
-        self.expect("magnitude", lambda v: 1.01 <= v <= 1000, "a number from 1.01 to 1000")
+        self.expect("magnitude", lambda v: 1 <= v <= 1000, "a number from 1 to 1000")
+        self.expect("bound", lambda v: v is None or 0 < v <= 1000, "a number above 0, at most 1000")
 
 
 def recurrence_options(config: ModelConfig, steps: int) -> Mapping[str, Any]:
@@ -67,7 +72,9 @@ def recurrence_options(config: ModelConfig, steps: int) -> Mapping[str, Any]:
         return {"recurrence": own_model(config.model, config.model_text[config.model])}
     options: dict[str, Any] = {"recurrence": RECURRENCES[config.model]}
     if config.model in ("indrnn", "irevrnn"):
-        options |= {"bound": config.magnitude ** (1 / steps), "clamp": config.bound_by == "clamp"}
+        bound = config.magnitude ** (1 / steps) if config.bound is None else config.bound
+        options |= {"bound": bound, "clamp": config.bound_by == "clamp"}
+        options |= {} if config.last_long_memory else {"long_memory": False}
     elif config.model in ("rglru", "lru"):
         name = "decay_range" if config.model == "rglru" else "radius_range"
         options |= {name: (0.9, max(0.999, 1 - 1 / steps))}

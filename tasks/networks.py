@@ -1,8 +1,8 @@
 """What the classification tasks share: the settings of their networks, a body, and a classifier."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 from torch import Tensor, nn
@@ -37,7 +37,17 @@ class NetworkConfig(ModelConfig):
     num_layers: int = 6
     """Recurrences of a plain network, blocks of two of a residual or reversible one; no choice of a dense one."""
     dropout: float = 0.1
-    """One mask for all time steps, after each layer; in a dense network less in bottlenecks and transitions."""
+    """One mask for all time steps, after each layer."""
+    norm_first: bool = False
+    """The norm comes before the recurrence."""
+    block_config: list[int] = field(default_factory=lambda: [8, 6, 4])
+    """Of a dense network: the layers of each block."""
+    first_width: int = 6
+    """Of a dense network: units of its first layer, in growth rates."""
+    bottleneck_dropout: float | None = None
+    """Of a dense network: after the bottlenecks; by default a share of --dropout."""
+    transition_dropout: float | None = None
+    """Of a dense network: after the transitions; by default a share of --dropout."""
 
     def check(self) -> None:
         super().check()
@@ -49,16 +59,33 @@ class NetworkConfig(ModelConfig):
                 f"--activity-weight needs --model egru, and a --network that is not reversible; they are "
                 f"{self.model} and {self.network}"
             )
-        self.expect("dropout", lambda v: 0 <= v < 1, "a number from 0 to below 1")
+        for name in ("dropout", "bottleneck_dropout", "transition_dropout"):
+            self.expect(name, lambda v: v is None or 0 <= v < 1, "a number from 0 to below 1")
+        self.expect("block_config", lambda v: v and all(n > 0 for n in v), "numbers above 0")
+        self.expect_positive("first_width")
 
 
-def make_body(config: NetworkConfig, input_size: int, steps: int, dense: Mapping[str, Any], **options: Any) -> Body:
-    """The recurrent part of a network, for sequences of so many steps; `dense`: options of a dense one alone."""
-    options |= {**recurrence_options(config, steps), "dropout": config.dropout}
+def make_body(
+    config: NetworkConfig,
+    input_size: int,
+    steps: int,
+    shares: tuple[float, float],
+    differences: bool | Literal["from_zero"] = False,
+    **options: Any,
+) -> Body:
+    """The recurrent part of a network, for sequences of so many steps.
+
+    `shares`: in a dense network, of the dropout, after bottlenecks and transitions; `differences`: of a dense one.
+    """
+    options |= {**recurrence_options(config, steps), "dropout": config.dropout, "norm_first": config.norm_first}
     if "longest_memory" in options and config.network in ("residual", "reversible"):
         options |= {"norm_first": True}  # whose bias sets the memory
     if config.network == "dense":
-        return DenseNetwork(input_size, config.hidden_size, **dense, **options)
+        given = config.bottleneck_dropout, config.transition_dropout
+        dropouts = [share * config.dropout if own is None else own for share, own in zip(shares, given, strict=True)]
+        options |= {"bottleneck_dropout": dropouts[0], "transition_dropout": dropouts[1], "differences": differences}
+        sizes = config.hidden_size, config.block_config, config.first_width
+        return DenseNetwork(input_size, *sizes, **options)
     kinds: dict[str, Callable[..., Body]] = {
         "plain": PlainNetwork,
         "residual": ResidualNetwork,

@@ -45,6 +45,9 @@ def train(
         model = task.model.to(device)
         parallel = DistributedDataParallel(model) if world_size() > 1 else model
         optimizer = make_optimizer(model, config)
+        loader = training_loader(task.training, config)
+        if config.epochs:
+            config.steps = config.epochs * len(loader)
         schedule = make_schedule(optimizer, config, task.better)
         scaler = torch.amp.GradScaler(device.type, enabled=config.precision == "fp16")
         parts: dict[str, Any] = {"model": model, "optimizer": optimizer, "schedule": schedule, "scaler": scaler}
@@ -53,7 +56,6 @@ def train(
         if saved and folder:
             progress = take_up(folder / "last.pt", saved, parts, sums)
             sums |= saved["sums"] if rank() == 0 else {}
-        loader = training_loader(task.training, config)
         batches = endless(loader, progress["step"])
         run, settings = None, dataclasses.asdict(config)
         if rank() == 0:

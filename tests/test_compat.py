@@ -1,17 +1,12 @@
-"""The usage examples of the earlier projects' pages, the import line changed; their equations and checkpoints."""
+"""Scripts that use IndRNN_pytorch, the import line changed: its recurrence, its cell, its checkpoints."""
 
-import copy
-import pickle
-
-import numpy as np
 import pytest
 import torch
 from closeness import error
-from evnn import evnn, evnn_checkpoint
 
 from indrnn_cupy import functional as F
 from indrnn_cupy.compat.cuda_IndRNN_onlyrecurrent import IndRNN_onlyrecurrent as CudaIndRNN
-from indrnn_cupy.compat.IndRNN_onlyrecurrent import IndRNN_onlyrecurrent
+from indrnn_cupy.compat.IndRNN_onlyrecurrent import IndRNN_onlyrecurrent, IndRNNCell_onlyrecurrent
 
 
 def test_indrnn_onlyrecurrent():
@@ -49,103 +44,38 @@ def test_checkpoints_of_both_indrnn_versions(key):
     assert torch.equal(network[1].weight_hh, weight)
 
 
-def test_irevrnn_readme():
-    from indrnn_cupy.compat.torch_irevrnn import IRevRNN, IRevRNN_CUDA
-
-    model = IRevRNN(input_size=10, hidden_size=64, num_layers=2)
-    output, hidden = model(torch.randn(32, 20, 10))
-    assert output.shape == (32, 20, 64) and hidden.shape == (2, 32, 64)
-    torch.testing.assert_close(output[:, -1], hidden[1])
-    assert IRevRNN(10, 64, 2)(torch.randn(2, 3, 10))[0].shape == (2, 3, 64)
-    again = pickle.loads(pickle.dumps(copy.deepcopy(model)))
-    x = torch.randn(2, 3, 10)
-    assert type(again) is IRevRNN and torch.equal(again(x)[0], model(x)[0])
-    assert IRevRNN(10, 6, num_layers=2).num_layers == 2
-    model = IRevRNN_CUDA(input_size=10, hidden_size=128, num_layers=3, cuda_enabled=True)
-    output, hidden = model(torch.randn(64, 50, 10))
-    assert output.shape == (64, 50, 128) and hidden.shape == (3, 64, 128)
-
-
-def test_irevrnn_of_the_code():
-    from indrnn_cupy.compat.torch_irevrnn import IRevRNN
-
-    rnn = IRevRNN(6, 2, ind_act_typ_str="tanh", res_act_typ_str="sigmoid").double()
-    weights = {"ind_weights": torch.rand(1, 6), "hidden_weights": torch.randn(2, 6), "cell_weights": torch.randn(2, 6)}
-    rnn.load_state_dict({name: t.double() for name, t in weights.items()})
-    z, h, c = torch.randn(5, 3, 6).double(), *torch.randn(2, 3, 6).double()
-    actual = rnn(z, h, c)
-    for z_t, out in zip(z, actual, strict=True):
-        h = rnn.ind_weights * h
-        for a, b in zip(rnn.hidden_weights, rnn.cell_weights, strict=True):
-            c = c + a * torch.sigmoid(h)
-            h = h + b * torch.sigmoid(c)
-        h = torch.tanh(z_t + h)
-        torch.testing.assert_close(out, h)
-    assert (rnn(z) - rnn(z)).abs().max() > 0  # its first states are noise
-
-
-def test_min_rnn_readme():
-    from indrnn_cupy.compat.min_rnn.cuda_utils import CUDA_AVAILABLE
-    from indrnn_cupy.compat.min_rnn.min_gru import MinGRUCell
-    from indrnn_cupy.compat.min_rnn.min_gru_cuda import MinGRUCellCUDA
-    from indrnn_cupy.compat.min_rnn.min_lstm import MinLSTMCell
-    from indrnn_cupy.compat.min_rnn.min_lstm_cuda import MinLSTMCellCUDA
-
-    assert torch.cuda.is_available() == CUDA_AVAILABLE
-    np.random.seed(0)
-    x_seq, h0 = np.random.random((5, 10)), np.random.random(20)
-    for kind, cuda in ((MinGRUCell, MinGRUCellCUDA), (MinLSTMCell, MinLSTMCellCUDA)):
-        cell, other = kind(input_size=10, hidden_size=20), cuda(input_size=10, hidden_size=20)
-        h, expected = h0, []
-        for x_t in x_seq:
-            *gates, candidate = (x_t @ getattr(cell, f"linear_{g}").weights.T for g in cell.gates)
-            shares = [1 / (1 + np.exp(-gate)) for gate in gates]
-            take = shares[-1] / (1 if len(shares) == 1 else sum(shares))
-            np.testing.assert_allclose(cell.forward(x_t, h), (1 - take) * h + take * candidate)
-            h = (1 - take) * h + take * candidate
-            expected.append(h)
-        np.testing.assert_allclose(cell.process_sequence(x_seq, h0), expected)
-        np.testing.assert_allclose(cell.process_sequence_parallel(x_seq, h0), expected)
-        for gate in cell.gates:
-            getattr(other, f"linear_{gate}").weights = getattr(cell, f"linear_{gate}").weights
-        found = other.process_sequence(x_seq, h0)
-        assert found.dtype == np.float32
-        np.testing.assert_allclose(found, expected, rtol=1e-5)
-        assert len(cell.process_sequence(x_seq, h0, 3)) == 3
-    with pytest.raises(ValueError, match=r"x has shape \(5, 9\) and h0 \(20,\), expected \(T, 10\) and \(20,\)"):
-        MinGRUCell(10, 20).process_sequence(x_seq[:, 1:], h0)
-
-
-def test_evnn_readme():
-    import indrnn_cupy.compat.evnn_pytorch as evnn
-
-    egru_layer = evnn.EGRU(128, 16, zoneout=0.0, batch_first=True, use_custom_cuda=True)
-    y, (h, o, trace) = egru_layer(torch.rand([5, 25, 128]))
-    assert y.shape == h.shape == o.shape == trace.shape == (5, 25, 16)
-    with pytest.raises(ValueError, match=r"grad_clip is 2\.0; call torch"):
-        evnn.EGRU(3, 4, grad_clip=2.0)
-
-
-def test_evnn_checkpoint_and_state():
-    from indrnn_cupy.compat.evnn_pytorch import EGRU
-
-    saved, layer = evnn_checkpoint(3, 8), EGRU(3, 8).double()
-    layer.load_state_dict(saved)
-    x, y0 = torch.randn(11, 2, 3).double(), torch.rand(1, 2, 8).double()
-    y, others = layer(x, y0)
-    weights = [saved[name] for name in ("kernel", "recurrent_kernel", "bias", "recurrent_bias", "thr")]
-    assert error([y, *others], evnn(x, *weights, y0[0])) < 1e-12
-    assert torch.equal(layer.kernel, saved["kernel"]) and torch.equal(layer.thr, saved["thr"])
-    assert torch.equal(layer.recurrent_kernel, saved["recurrent_kernel"])
-    assert not layer(x, lengths=torch.tensor([11, 4]))[0][4:, 1].any()
-
-
 def test_arguments_of_the_two_versions():
     assert torch.equal(IndRNN_onlyrecurrent(4, torch.nn.init.ones_).weight_hh, torch.ones(4))
     with pytest.raises(TypeError, match="gradclipvalue is True, expected a number"):
         CudaIndRNN(4, True)
     with pytest.raises(TypeError, match="recurrent_init is True, expected a function"):
         IndRNN_onlyrecurrent(4, True)
+
+
+def test_the_cell_is_one_step():
+    cell = IndRNNCell_onlyrecurrent(4, hidden_max_abs=1.0, recurrent_init=torch.nn.init.ones_).double()
+    x, h = torch.randn(2, 3, 4).double()
+    assert error([cell(x, h)], [torch.relu(x + h)]) < 1e-12
+    assert cell.hidden_size == 4 and IndRNN_onlyrecurrent(4, hidden_max_abs=2.0).hidden_size == 4
+    with pytest.raises(ValueError, match=r"input has shape \(2, 3, 4\), expected \(B, 4\)"):
+        cell(torch.randn(2, 3, 4), h)
+
+
+@pytest.mark.parametrize("shape", [(4, 3), (3,), (2, 3, 4), (1, 4, 3)])
+def test_a_state_of_another_shape_is_refused(shape):
+    with pytest.raises(ValueError, match=r"h0 has shape .*, expected \(3, 4\) or \(1, 3, 4\)"):
+        CudaIndRNN(4)(torch.randn(5, 3, 4), torch.randn(shape))
+
+
+def test_gradients_are_those_of_a_loop():
+    rnn = IndRNN_onlyrecurrent(6).double()
+    x, h0 = torch.randn(9, 3, 6).double().requires_grad_(), torch.randn(3, 6).double().requires_grad_()
+    h, expected = h0, []
+    for x_t in x.unbind():
+        h = torch.relu(x_t + rnn.weight_hh * h)
+        expected.append(h)
+    found = (torch.autograd.grad(y.sin().sum(), (x, h0, rnn.weight_hh)) for y in (rnn(x, h0), torch.stack(expected)))
+    assert error(*found) < 1e-12
 
 
 def test_plain_functions_are_what_runs():

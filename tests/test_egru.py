@@ -303,7 +303,7 @@ def o_mask(T, lengths):
         (lambda a: F.egru(*a[:5], a[5][1:]), r"cell0 has shape \(1, 4\), expected \(2, 4\)"),
         (lambda a: F.egru(*a, reset_mode="soft"), "reset_mode is 'soft', expected one of subtract_threshold"),
         (lambda a: F.egru(*a, form="sparse"), "form is 'sparse', expected events or dense"),
-        (lambda a: F.egru(*a, zoneout=1.0), "zoneout is 1.0, expected a number from 0 to below 1"),
+        (lambda a: F.egru(*a, zoneout=1.1), "zoneout is 1.1, expected a number from 0 to 1"),
         (
             lambda a: F.egru(*a, dampening_factor=torch.rand(4)),
             r"dampening_factor is \(4,\), torch.float32, on cpu",

@@ -98,8 +98,12 @@ def test_recompute_keeps_few_cells():
 @pytest.mark.parametrize(
     ("change", "error", "message"),
     [
-        ({"hidden_weights": torch.rand(0, 5)}, ValueError, "R of hidden_weights, .* is 0, expected 1 to 8 sub-steps"),
-        ({"hidden_weights": torch.rand(9, 5)}, ValueError, "R of hidden_weights, .* is 9, expected 1 to 8 sub-steps"),
+        ({"hidden_weights": torch.rand(0, 5)}, ValueError, "R of hidden_weights, .* is 0, expected 1 to 32 sub-steps"),
+        (
+            {"hidden_weights": torch.rand(33, 5)},
+            ValueError,
+            "R of hidden_weights, .* is 33, expected 1 to 32 sub-steps",
+        ),
         ({"cell_weights": torch.rand(3, 5)}, ValueError, r"cell_weights has shape \(3, 5\), expected \(2, 5\)"),
         ({"c0": torch.rand(3, 4)}, ValueError, r"c0 has shape \(3, 4\), expected \(3, 5\)"),
         ({"inner_activation": "gelu"}, ValueError, "inner_activation is 'gelu', expected one of"),

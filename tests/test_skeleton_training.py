@@ -83,7 +83,7 @@ def test_rotations_keep_distances_and_turn_within_their_limit():
 
 def test_distances_of_joints_to_lines_by_least_squares():
     joints = torch.randn(2, 25, 3, dtype=torch.float64)
-    found = joint_line_distances(joints, ntu.PARENTS).reshape(2, 39, 23)
+    found = joint_line_distances(joints, lines(ntu.PARENTS)).reshape(2, 39, 23)
     assert len(set(map(frozenset, lines(ntu.PARENTS)))) == 39
     for number, (a, b) in enumerate(lines(ntu.PARENTS)):
         others = [j for j in range(25) if j not in (a, b)]
@@ -93,7 +93,7 @@ def test_distances_of_joints_to_lines_by_least_squares():
         torch.testing.assert_close(found[:, number], rest.norm(dim=1), rtol=1e-4, atol=1e-5)
     bent = joints.clone().requires_grad_()
     bent.data[:, 5] = bent.data[:, 4]  # two joints in one place
-    joint_line_distances(bent, ntu.PARENTS).sum().backward()
+    joint_line_distances(bent, lines(ntu.PARENTS)).sum().backward()
     assert bent.grad.isfinite().all()
 
 

@@ -56,6 +56,9 @@ class IndRNN_onlyrecurrent(nn.Module):
 
     def forward(self, input: Tensor, h0: Tensor | None = None) -> Tensor:
         x = input.unsqueeze(0) if input.dim() == 2 else input
+        if h0 is not None and h0.shape not in (x.shape[1:], (1, *x.shape[1:])):
+            shape = tuple(x.shape[1:])
+            raise ValueError(f"h0 has shape {tuple(h0.shape)}, expected {shape} or {(1, *shape)}")
         first = None if h0 is None else self._clipped(h0.reshape(x.shape[1:]))
         h, _ = F.indrnn(self._clipped(x), self._clipped(self.weight_hh), first)
         return h.squeeze(0) if input.dim() == 2 else h

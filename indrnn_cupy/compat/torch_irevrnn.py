@@ -9,10 +9,18 @@ from .. import functional as F
 from .. import layers
 
 STACK = {"input_size", "num_layers", "bias", "dropout", "bidirectional"}  # said of a stack alone
+ACTIVATIONS = ("relu", "tanh", "sigmoid")  # by the numbers that they have there
 NOISE = 1e-4  # standard deviation of states that are not given
 
 
-class IRevRNN(layers.IRevRNN):
+class _Either(type):
+    """An :class:`IRevRNNOnlyRecurrent` counts as an :class:`IRevRNN` too, which made it."""
+
+    def __instancecheck__(cls, instance: Any) -> bool:
+        return super().__instancecheck__(instance) or (cls is IRevRNN and isinstance(instance, IRevRNNOnlyRecurrent))
+
+
+class IRevRNN(layers.IRevRNN, metaclass=_Either):
     """A batch-first stack: x `(B, T, input_size)` to the output and h_n, `(num_layers, B, hidden_size)`.
 
     Made with a `hidden_size` alone, or with `rev_len` after it, it is an :class:`IRevRNNOnlyRecurrent`, as in that
@@ -30,6 +38,8 @@ class IRevRNN(layers.IRevRNN):
         super().__init__(input_size, hidden_size, num_layers, batch_first=True, **options)
 
     def forward(self, x: Any, *arguments: Any, **options: Any) -> tuple[Any, ...]:
+        if isinstance(x, Tensor) and (x.dim() != 3 or x.shape[-1] != self.input_size):
+            raise ValueError(f"x has shape {tuple(x.shape)}, expected (B, T, {self.input_size})")
         output, (hidden, _) = super().forward(x, *arguments, **options)
         return output, hidden
 
@@ -50,18 +60,37 @@ class IRevRNN_CUDA(IRevRNN):
 
 
 class IRevRNNOnlyRecurrent(nn.Module):
-    """The recurrence: z `(T, B, H)`, already projected, to every h; states that are not given are noise, as there."""
+    """The recurrence: z `(T, B, H)`, already projected, to every h; states that are not given are noise, as there.
+
+    With `flatten=True` z is `(T, B, ...)` and the states `(B, ...)`, whose last dimensions together are H.
+    """
 
     def __init__(
         self, hidden_size: int, rev_len: int = 3, ind_act_typ_str: str = "relu", res_act_typ_str: str = "tanh"
     ) -> None:
         super().__init__()
-        self.ind_act_typ_str, self.res_act_typ_str = ind_act_typ_str, res_act_typ_str
-        self.ind_weights = nn.Parameter(torch.rand(1, hidden_size))
-        self.hidden_weights = nn.Parameter(1e-8 * torch.randn(rev_len, hidden_size))
-        self.cell_weights = nn.Parameter(1e-8 * torch.randn(rev_len, hidden_size))
+        for name, activation in (("ind_act_typ_str", ind_act_typ_str), ("res_act_typ_str", res_act_typ_str)):
+            if activation not in ACTIVATIONS:
+                raise ValueError(f"{name} is {activation!r}, expected one of {', '.join(ACTIVATIONS)}")
+        self.hidden_size, self.rev_len = hidden_size, rev_len
+        self.ind_act_typ, self.res_act_typ = map(ACTIVATIONS.index, (ind_act_typ_str, res_act_typ_str))
+        self.ind_weights = nn.Parameter(torch.empty(1, hidden_size))
+        self.hidden_weights = nn.Parameter(torch.empty(rev_len, hidden_size))
+        self.cell_weights = nn.Parameter(torch.empty(rev_len, hidden_size))
+        self.reset_parameters()
 
-    def forward(self, z: Tensor, h_0: Tensor | None = None, c_0: Tensor | None = None) -> Tensor:
+    def reset_parameters(self) -> None:
+        nn.init.uniform_(self.ind_weights)
+        nn.init.normal_(self.hidden_weights, std=1e-8)
+        nn.init.normal_(self.cell_weights, std=1e-8)
+
+    def forward(self, z: Tensor, h_0: Tensor | None = None, c_0: Tensor | None = None, flatten: bool = False) -> Tensor:
+        shape = z.shape
+        if flatten:
+            z, h_0, c_0 = z.flatten(2), *(None if s is None else s.flatten(1) for s in (h_0, c_0))
+        if z.dim() != 3 or z.shape[-1] != self.hidden_size:
+            hint = "" if flatten or z.dim() < 4 else ", or more dimensions with flatten=True"
+            raise ValueError(f"z has shape {tuple(shape)}, expected (T, B, {self.hidden_size}){hint}")
         h_0, c_0 = (torch.randn_like(z[0]) * NOISE if s is None else s for s in (h_0, c_0))
         y, _ = F.irevrnn(
             z,
@@ -70,7 +99,7 @@ class IRevRNNOnlyRecurrent(nn.Module):
             self.cell_weights,
             h_0,
             c_0,
-            activation=self.ind_act_typ_str,
-            inner_activation=self.res_act_typ_str,
+            activation=ACTIVATIONS[self.ind_act_typ],
+            inner_activation=ACTIVATIONS[self.res_act_typ],
         )
-        return y
+        return y.view(shape)

@@ -126,5 +126,5 @@ def check_egru(reset_mode: str, zoneout: float, form: str | None) -> None:
         raise ValueError(f"reset_mode is {reset_mode!r}, expected one of {', '.join(RESET_MODES)}")
     if form is not None and form not in FORMS:
         raise ValueError(f"form is {form!r}, expected {' or '.join(FORMS)}, or None to choose")
-    if not 0 <= zoneout < 1:
-        raise ValueError(f"zoneout is {zoneout}, expected a number from 0 to below 1")
+    if not 0 <= zoneout <= 1:
+        raise ValueError(f"zoneout is {zoneout}, expected a number from 0 to 1")

@@ -153,11 +153,17 @@ def is_bias(bias: Tensor | None, weight: Tensor) -> bool:
 class ProjectedBlock(nn.Module):
     """projection -> block: `(T, B, input_size)` to `(T, B, hidden_size)`, or twice it with `differences`.
 
-    Called as the block. With `differences` the state is a pair: the block's, and its last output.
+    Called as the block. With `differences`, "from_zero" as of :func:`with_differences`, the state is a pair: the
+    block's, and its last output.
     """
 
     def __init__(
-        self, input_size: int, hidden_size: int, *arguments: Any, differences: bool = False, **options: Any
+        self,
+        input_size: int,
+        hidden_size: int,
+        *arguments: Any,
+        differences: bool | Literal["from_zero"] = False,
+        **options: Any,
     ) -> None:
         super().__init__()
         self.differences = differences
@@ -174,7 +180,8 @@ class ProjectedBlock(nn.Module):
         state, before = split(state, 2)
         y, state = self._run(x, state, lengths, resets)
         last = last_step(y, lengths, initial=before)
-        return with_differences(y, lengths, before=before, resets=resets), (state, last)
+        from_zero = self.differences == "from_zero"
+        return with_differences(y, lengths, before=before, resets=resets, from_zero=from_zero), (state, last)
 
     def _run(
         self, x: Tensor, state: State | None, lengths: Tensor | None, resets: Tensor | None

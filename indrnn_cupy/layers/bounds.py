@@ -16,8 +16,8 @@ def above_one(bound: float | None) -> bool:
 
 
 def of_last_layer(options: dict[str, Any]) -> dict[str, Any]:
-    """The options of a recurrence for a network's last layer, which begins with a long memory if its bound allows."""
-    return options | {"long_memory": True} if above_one(options.get("bound")) else options
+    """The options of a network's last recurrence: with a long memory if its bound allows, and if they do not say no."""
+    return {"long_memory": True} | options if above_one(options.get("bound")) else options
 
 
 class BoundedRecurrence(Recurrence):

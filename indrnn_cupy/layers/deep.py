@@ -1,7 +1,7 @@
 """Deep networks: plain, residual and dense. With IndRNN they are those of Li et al."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -122,7 +122,7 @@ class DenseNetwork(_Layers):
     A first layer of `first_width * growth_rate` units; then `block_config[i]` dense layers, each projection ->
     recurrence of `4 * growth_rate` units (the bottleneck) -> projection -> recurrence of `growth_rate`, whose output is
     appended to its input; and a transition that halves the width after each block, the last of which has the long
-    memory.
+    memory if the bound allows.
 
     Args:
         input_size: as in `torch.nn.RNN`.
@@ -132,7 +132,9 @@ class DenseNetwork(_Layers):
         dropout: after the first layer and each dense layer.
         bottleneck_dropout, transition_dropout: after bottlenecks and transitions.
         differences: append to the input and to the output of each recurrence its change since the step before, which
-            doubles every width. The state then has the last input first.
+            doubles every width. The state then has the last input first. With "from_zero" the change of a first step is
+            the step itself, as in IndRNN_pytorch, rather than 0.
+        last_transition: have the transition after the last block too.
         options, shape and reference: as of :class:`PlainNetwork`.
     """
 
@@ -145,9 +147,12 @@ class DenseNetwork(_Layers):
         dropout: float = 0.0,
         bottleneck_dropout: float = 0.0,
         transition_dropout: float = 0.0,
-        differences: bool = False,
+        differences: bool | Literal["from_zero"] = False,
+        last_transition: bool = True,
         **options: Any,
     ) -> None:
+        if differences not in (True, False, "from_zero"):
+            raise ValueError(f"differences is {differences!r}, expected True, False or 'from_zero'")
         wider = width_after(2 if differences else 1, options)
         options["differences"] = differences
         width, of_input = first_width * growth_rate, 2 * input_size if differences else input_size
@@ -157,6 +162,8 @@ class DenseNetwork(_Layers):
                 layers.append(_DenseLayer(width * wider, growth_rate, dropout, bottleneck_dropout, wider, **options))
                 width += growth_rate
             last = number == len(block_config)
+            if last and not last_transition:
+                break
             layers.append(ProjectedBlock(width * wider, width // 2, transition_dropout, last, **options))
             width //= 2
         super().__init__(input_size, layers, width * wider)
@@ -169,6 +176,7 @@ class DenseNetwork(_Layers):
             return super()._run(x, state, lengths, resets)
         before, *layers = split(state, len(self.layers) + 1)
         last = last_step(x, lengths, initial=before)
-        x = with_differences(x, lengths, before=before, resets=resets)
+        from_zero = self.differences == "from_zero"
+        x = with_differences(x, lengths, before=before, resets=resets, from_zero=from_zero)
         y, state = super()._run(x, None if state is None else tuple(layers), lengths, resets)
         return y, (last, *state)

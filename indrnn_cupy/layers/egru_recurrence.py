@@ -15,6 +15,15 @@ State = tuple[Tensor, Tensor, Tensor]  # event, cell, trace
 Sequences = tuple[Tensor, Tensor, Tensor]  # h, o, trace
 
 
+@torch.no_grad()
+def draw_thresholds_(thresholds: Tensor, mean: float) -> None:
+    """Fills them from Beta(3 mean / (1 - mean), 3)."""
+    if not 0 < mean < 1:
+        raise ValueError(f"thr_mean is {mean}, expected a number between 0 and 1")
+    a, b = torch.tensor([3 * mean / (1 - mean), 3.0], device="cpu")
+    thresholds.copy_(torch.distributions.Beta(a, b).sample(thresholds.shape))
+
+
 class EGRURecurrence(Recurrence):
     r"""The recurrence of the event-based GRU with its recurrent weights; see :func:`indrnn_cupy.functional.egru`.
 
@@ -73,10 +82,8 @@ class EGRURecurrence(Recurrence):
         dtype: torch.dtype | None = None,
     ) -> None:
         super().__init__(hidden_size, None, batch_first)
-        if not 0 <= drop_connect < 1:
-            raise ValueError(f"drop_connect is {drop_connect}, expected a number from 0 to below 1")
-        if not 0 < thr_mean < 1:
-            raise ValueError(f"thr_mean is {thr_mean}, expected a number between 0 and 1")
+        if not 0 <= drop_connect <= 1:
+            raise ValueError(f"drop_connect is {drop_connect}, expected a number from 0 to 1")
         check_egru(reset_mode, zoneout, form)
         check_memory(longest_memory)
         if not 0 <= dampening_factor < math.inf:
@@ -100,9 +107,7 @@ class EGRURecurrence(Recurrence):
         nn.init.zeros_(self.recurrent_bias)
         for buffer, number in zip((self.dampening_factor, self.pseudo_derivative_support), self.slope, strict=True):
             buffer.fill_(number)
-        a, b = torch.tensor([3 * self.thr_mean / (1 - self.thr_mean), 3.0], device="cpu")
-        with torch.no_grad():
-            self.thr.copy_(torch.distributions.Beta(a, b).sample(self.thr.shape))
+        draw_thresholds_(self.thr, self.thr_mean)
 
     @torch.no_grad()
     def initialize_(self, before: nn.Module) -> None:

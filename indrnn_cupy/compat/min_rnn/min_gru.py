@@ -1,5 +1,6 @@
-"""Where CUDA_RNN has its MinGRUCell."""
+"""Where CUDA_RNN has its MinGRUCell, and the scans of its recurrence."""
 
 from .cells import MinGRUCell
+from .scans import apply_scan_op, compose_scan_ops, parallel_scan, sequential_scan
 
-__all__ = ["MinGRUCell"]
+__all__ = ["MinGRUCell", "apply_scan_op", "compose_scan_ops", "parallel_scan", "sequential_scan"]

@@ -1,5 +1,6 @@
-"""Where CUDA_RNN has its MinLSTMCell."""
+"""Where CUDA_RNN has its MinLSTMCell, and the scans of its recurrence."""
 
 from .cells import MinLSTMCell
+from .scans import apply_scan_op, compose_scan_ops, parallel_scan, sequential_scan
 
-__all__ = ["MinLSTMCell"]
+__all__ = ["MinLSTMCell", "apply_scan_op", "compose_scan_ops", "parallel_scan", "sequential_scan"]

@@ -1,0 +1,1 @@
+"""Where CUDA_RNN has its benchmark."""

@@ -1,0 +1,26 @@
+"""What the cells of CUDA_RNN are made of, on NumPy arrays."""
+
+from typing import Any
+
+import numpy as np
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+
+def sigmoid(x: Array) -> Array:
+    """1 / (1 + exp(-x)), which does not overflow."""
+    return 0.5 * (1 + np.tanh(0.5 * np.asarray(x)))
+
+
+class LinearLayer:
+    """`weights` (out, in) and `bias` (out,), from N(0, sqrt(2 / (in + out))) and 0."""
+
+    def __init__(self, input_size: int, output_size: int) -> None:
+        self.input_size, self.output_size = input_size, output_size
+        spread = (2 / (input_size + output_size)) ** 0.5
+        self.weights: Array = np.random.normal(0, spread, (output_size, input_size))
+        self.bias: Array = np.zeros(output_size)
+
+    def forward(self, x: Array) -> Array:
+        """x W^T + b, of one step (in,) or of a sequence (T, in)."""
+        return x @ self.weights.T + self.bias
