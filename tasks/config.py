@@ -59,6 +59,8 @@ class TrainingConfig:
     """Of torch on a CPU; by default what torch chooses."""
     workers: int = 0
     """Processes that load samples, beside the one that trains."""
+    tensorboard: bool = False
+    """Write what metrics.csv has for TensorBoard too, into the run's folder."""
     name: str | None = None
     """Of the run's folder; by default the task's name and the first free number."""
     runs: Annotated[str, tyro.conf.arg(aliases=["--output-path"])] = "runs"

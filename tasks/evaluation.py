@@ -14,6 +14,7 @@ from indrnn_cupy import EGRURecurrence, record_activity
 from indrnn_cupy.layers.activity import SHARES
 
 from . import confusion
+from .carried import Carried
 from .checkpoint import load
 from .config import TrainingConfig
 from .distributed import broadcast, processes, rank, total, world_size
@@ -59,9 +60,11 @@ def evaluate(
     sums = torch.zeros(3, dtype=torch.float64)
     shares = dict.fromkeys(SHARES if has_events(model) else (), 0.0)  # by name in every process alike
     counts = torch.zeros(len(task.classes or ()), len(task.classes or ()), dtype=torch.float64)
-    for inputs, targets in DataLoader(mine, config.batch_size, num_workers=config.workers, worker_init_fn=apart):
+    size = config.batch_size // world_size() if task.streams else config.batch_size  # the rows of a stream's step
+    carried = Carried(task)
+    for inputs, targets in DataLoader(mine, size, num_workers=config.workers, worker_init_fn=apart):
         with record_activity(model) as activities:
-            outputs, targets = model(inputs.to(device)).float(), targets.to(device)
+            outputs, targets = carried.run(model, inputs.to(device)).float(), targets.to(device)
         for activity in activities:
             for name, share in activity.means().items():
                 shares[name] += share.item() * len(targets) / len(activities)

@@ -1,11 +1,12 @@
 """The recurrence of a task's network: its settings, and the options that go with it."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import tyro
-from torch import nn
+from torch import Tensor, nn
 
 import indrnn_cupy
 
@@ -17,6 +18,7 @@ NAMES = (
     *("HGRN", "LRU", "LIF"),
 )
 RECURRENCES: dict[str, type[nn.Module]] = {n.lower(): getattr(indrnn_cupy, f"{n}Recurrence") for n in NAMES}
+PEERS = {"lstm": nn.LSTM, "gru": nn.GRU}
 
 
 @dataclass
@@ -25,8 +27,8 @@ class ModelConfig(TrainingConfig):
 
     model: str = "indrnn"
     """The recurrence: indrnn, irevrnn, mingru, minlstm, egru, sru, qrnn, indylstm, indygru, unicornn, rglru, hgrn, lru,
-    lif, or the .cu file of one of your own, which the run keeps. Those with a gate that keeps the state begin with
-    memories spread up to the length of a sequence."""
+    lif, or the .cu file of one of your own, which the run keeps; or, to compare, lstm and gru of torch. Those with a
+    gate that keeps the state begin with memories spread up to the length of a sequence."""
     model_text: tyro.conf.Suppress[dict[str, str]] = field(default_factory=dict)
     """The text of that file, by its name."""
     rev_len: int = 3
@@ -56,7 +58,8 @@ class ModelConfig(TrainingConfig):
             self.model_text = self.model_text if self.model in self.model_text else {self.model: read_model(self.model)}
         else:
             self.model_text = {}
-            self.expect("model", RECURRENCES.__contains__, f"one of {', '.join(RECURRENCES)}, or a .cu file")
+            names = {**RECURRENCES, **PEERS}
+            self.expect("model", names.__contains__, f"one of {', '.join(names)}, or a .cu file")
         self.expect("rev_len", lambda v: 1 <= v <= 32, "a number from 1 to 32")
         self.expect("zoneout", lambda v: 0 <= v < 1, "a number from 0 to below 1")
         self.expect("pseudo_derivative_support", lambda v: 0 < v <= 1e6, "a number above 0, at most a million")
@@ -64,6 +67,22 @@ class ModelConfig(TrainingConfig):
         self.expect("alpha", lambda v: 0 <= v <= 1000, "a number from 0 to 1000")
         self.expect("magnitude", lambda v: 1 <= v <= 1000, "a number from 1 to 1000")
         self.expect("bound", lambda v: v is None or 0 < v <= 1000, "a number above 0, at most 1000")
+
+
+class PeerNetwork(nn.Module):
+    """torch.nn.LSTM or GRU, called as the networks of this package are."""
+
+    def __init__(self, config: ModelConfig, input_size: int, hidden_size: int, num_layers: int, dropout: float) -> None:
+        super().__init__()
+        self.rnn = PEERS[config.model](input_size, hidden_size, num_layers, dropout=dropout if num_layers > 1 else 0.0)
+        self.output_size = hidden_size
+
+    def forward(self, x: Tensor, state: Any = None) -> tuple[Tensor, Any]:
+        return self.rnn(x, state)
+
+    def step(self, x_t: Tensor, state: Any = None) -> tuple[Tensor, Any]:
+        y, state = self.rnn(x_t.unsqueeze(0), state)
+        return y.squeeze(0), state
 
 
 def recurrence_options(config: ModelConfig, steps: int) -> Mapping[str, Any]:
@@ -75,10 +94,11 @@ def recurrence_options(config: ModelConfig, steps: int) -> Mapping[str, Any]:
         bound = config.magnitude ** (1 / steps) if config.bound is None else config.bound
         options |= {"bound": bound, "clamp": config.bound_by == "clamp"}
         options |= {} if config.last_long_memory else {"long_memory": False}
-    elif config.model in ("rglru", "lru"):
-        name = "decay_range" if config.model == "rglru" else "radius_range"
-        options |= {name: (0.9, max(0.999, 1 - 1 / steps))}
-        options |= {"activation": "relu"} if config.model == "lru" else {}  # else the network is linear
+    elif config.model == "rglru":
+        options |= {"decay_range": (0.9, max(0.999, 1 - 1 / steps))}
+    elif config.model == "lru":  # a ring near 1, as units that turn slowly remember; without an activation it is linear
+        options |= {"radius_range": (1 - 8 / max(9, steps), 1 - 1 / max(9, steps)), "largest_angle": math.pi / 10}
+        options |= {"activation": "relu"}
     elif config.model == "unicornn":
         options |= {"dt": config.dt, "alpha": config.alpha}
     elif config.model == "lif":

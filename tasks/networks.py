@@ -14,12 +14,13 @@ from indrnn_cupy import (
     ResidualNetwork,
     ReversibleNetwork,
     activity_penalty,
+    last_step,
 )
 
 from .config import TaskError
-from .models import ModelConfig, recurrence_options
+from .models import PEERS, ModelConfig, PeerNetwork, recurrence_options
 
-Body: TypeAlias = PlainNetwork | ResidualNetwork | DenseNetwork | ReversibleNetwork
+Body: TypeAlias = PlainNetwork | ResidualNetwork | DenseNetwork | ReversibleNetwork | PeerNetwork
 
 
 @dataclass
@@ -40,6 +41,8 @@ class NetworkConfig(ModelConfig):
     """One mask for all time steps, after each layer."""
     norm_first: bool = False
     """The norm comes before the recurrence."""
+    readout: Literal["last", "mean"] = "last"
+    """What a classifier reads: the last step, or the mean of all, which suits spikes."""
     block_config: list[int] = field(default_factory=lambda: [8, 6, 4])
     """Of a dense network: the layers of each block."""
     first_width: int = 6
@@ -54,6 +57,8 @@ class NetworkConfig(ModelConfig):
         self.expect_positive("hidden_size", "num_layers")
         self.expect("activity_target", lambda v: 0 <= v <= 1, "a number from 0 to 1")
         self.expect("activity_weight", lambda v: 0 <= v < math.inf, "a number, 0 or above")
+        if self.model in PEERS and self.network != "plain":
+            raise TaskError(f"--model {self.model} has one network, plain; --network is {self.network}")
         if self.activity_weight and (self.model != "egru" or self.network == "reversible"):
             raise TaskError(
                 f"--activity-weight needs --model egru, and a --network that is not reversible; they are "
@@ -77,6 +82,8 @@ def make_body(
 
     `shares`: in a dense network, of the dropout, after bottlenecks and transitions; `differences`: of a dense one.
     """
+    if config.model in PEERS:
+        return PeerNetwork(config, input_size, config.hidden_size, config.num_layers, config.dropout)
     options |= {**recurrence_options(config, steps), "dropout": config.dropout, "norm_first": config.norm_first}
     if "longest_memory" in options and config.network in ("residual", "reversible"):
         options |= {"norm_first": True}  # whose bias sets the memory
@@ -92,6 +99,11 @@ def make_body(
         "reversible": ReversibleNetwork,
     }
     return kinds[config.network](input_size, config.hidden_size, config.num_layers, **options)
+
+
+def read_out(config: NetworkConfig, output: Tensor) -> Tensor:
+    """What the classifier sees of a sequence, (T, B, H): (B, H)."""
+    return last_step(output) if config.readout == "last" else output.mean(0)
 
 
 def activity_loss(config: NetworkConfig) -> Callable[[Sequence[Activity]], Tensor] | None:

@@ -33,8 +33,14 @@ def new_folder(runs: Path, task: str, name: str | None) -> Path:
 
 
 class RunFolder:
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, tensorboard: bool = False) -> None:
+        self.path, self.events, self.told = path, None, 0
+        if tensorboard:
+            try:
+                from torch.utils.tensorboard import SummaryWriter
+            except ImportError:
+                raise TaskError("--tensorboard needs the package tensorboard: pip install tensorboard") from None
+            self.events = SummaryWriter(path)
 
     def write(self, name: str, content: bytes) -> None:
         try:
@@ -67,13 +73,19 @@ class RunFolder:
         self.write("config.json", json.dumps(config, indent=2).encode() + b"\n")
 
     def write_metrics(self, rows: Rows, metric: str, baseline: float | None) -> None:
-        """Writes metrics.csv and draws curves.png."""
+        """Writes metrics.csv, and the same for TensorBoard if that is wanted, and draws curves.png."""
         text = io.StringIO()
         writer = csv.DictWriter(text, fieldnames=list(dict.fromkeys(itertools.chain(*rows))), lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
         self.write("metrics.csv", text.getvalue().encode())
         self.write("curves.png", draw(rows, metric, baseline))
+        if self.events:
+            for row in rows[self.told :]:
+                for name, value in row.items():
+                    self.events.add_scalar(name, value, int(row["step"]))
+            self.events.flush()
+            self.told = len(rows)
 
     def write_confusion(self, counts: Tensor, classes: Sequence[str]) -> None:
         """Writes classes.csv and draws confusion.png, of the test set."""

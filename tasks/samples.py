@@ -28,9 +28,9 @@ class ResumableSampler(DistributedSampler):
         return islice(super().__iter__(), self.skipped, None)
 
 
-def training_loader(dataset: Samples, config: TrainingConfig) -> DataLoader:
-    """Whole batches of this process's share, in an order that follows from the seed and the epoch."""
-    sampler = ResumableSampler(dataset, world_size(), rank(), seed=config.seed, drop_last=True)
+def training_loader(dataset: Samples, config: TrainingConfig, in_order: bool = False) -> DataLoader:
+    """Whole batches of this process's share, in an order that follows from the seed and the epoch, or as they are."""
+    sampler = ResumableSampler(dataset, world_size(), rank(), not in_order, config.seed, drop_last=True)
     own_batch, left = divmod(config.batch_size, world_size())
     if left:
         raise TaskError(f"--batch-size {config.batch_size} cannot be divided among {world_size()} processes")

@@ -4,23 +4,18 @@ import dataclasses
 import math
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
-from torch.nn.parallel import DistributedDataParallel
 from tqdm import tqdm
 
-from indrnn_cupy import clamp_recurrent_, record_activity, recurrent_penalty
-
 from .config import TaskError, TrainingConfig
-from .distributed import broadcast, processes, rank, total, world_size
+from .distributed import broadcast, processes, rank, total
 from .evaluation import autocast, estimate_norms, evaluate
 from .files import clear_drafts
 from .interruption import Interruption, Stopped
-from .optimization import finished, learning_rate, make_optimizer, make_schedule
+from .learner import Learned, Learner
 from .resuming import take_up
 from .run_folder import RunFolder, new_folder
 from .samples import endless, training_loader
@@ -37,125 +32,146 @@ def train(
 
     `folder`, `saved`: of a run to go on with, and its last checkpoint.
     """
-    with processes(config.device) as device, Interruption() as interruption, ExitStack() as stack:
+    with processes(config.device) as device, Interruption() as interruption:
         if config.threads:
             torch.set_num_threads(config.threads)
         torch.manual_seed(config.seed)
-        task = make_task(config)
-        model = task.model.to(device)
-        parallel = DistributedDataParallel(model) if world_size() > 1 else model
-        optimizer = make_optimizer(model, config)
-        loader = training_loader(task.training, config)
+        run = Run(config, make_task(config), device, folder, saved)
+        with run.bar:
+            while run.step < config.steps and not run.learner.finished:
+                stop = run.advance(interruption)
+                if run.step % config.evaluate_every == 0 or run.step == config.steps:
+                    run.evaluate()
+                if stop and run.step < config.steps:
+                    run.stop()
+        return run.test(), run.folder.path if run.folder else None
+
+
+class Run:
+    """A run in progress: its learner, its samples, what it has measured, and its folder in the first process."""
+
+    def __init__(
+        self,
+        config: TrainingConfig,
+        task: Task,
+        device: torch.device,
+        folder: Path | None,
+        saved: dict[str, Any] | None,
+    ) -> None:
+        self.config, self.task, self.device = config, task, device
+        self.loader = training_loader(task.training, config, task.streams)
         if config.epochs:
-            config.steps = config.epochs * len(loader)
-        schedule = make_schedule(optimizer, config, task.better)
-        scaler = torch.amp.GradScaler(device.type, enabled=config.precision == "fp16")
-        parts: dict[str, Any] = {"model": model, "optimizer": optimizer, "schedule": schedule, "scaler": scaler}
-        progress: dict[str, Any] = {"step": 0, "seconds": 0.0, "best": None, "rows": []}
-        sums = dict.fromkeys(("loss", task.metric, "samples"), 0.0)
+            config.steps = config.epochs * len(self.loader)
+        self.settings = dataclasses.asdict(config)
+        self.learner = Learner(task, config, device, next(iter(self.loader))[0] if task.streams else None)
+        self.progress: dict[str, Any] = {"step": 0, "seconds": 0.0, "best": None, "rows": []}
+        self.sums = dict.fromkeys(("loss", task.metric, "samples"), 0.0)
         if saved and folder:
-            progress = take_up(folder / "last.pt", saved, parts, sums)
-            sums |= saved["sums"] if rank() == 0 else {}
-        batches = endless(loader, progress["step"])
-        run, settings = None, dataclasses.asdict(config)
-        if rank() == 0:
-            run = RunFolder(folder or new_folder(Path(config.runs), config.task, config.name))
-            clear_drafts(run.path)
-            if progress["best"] is not None:
-                run.best_model(config, model)  # as it is needed in the end
-            run.write_config(settings)
-        started = time.perf_counter() - progress["seconds"]
-
-        def save(name: str, parts: dict[str, Any]) -> None:
-            progress["seconds"] = time.perf_counter() - started
-            whole = total(torch.tensor(list(sums.values()), dtype=torch.float64)).tolist()
-            kept = {
-                "task": config.task,
-                "config": settings,
-                "progress": progress,
-                "sums": dict(zip(sums, whole, strict=True)),
-            }
-            if run:
-                run.save(name, {**kept, **{key: part.state_dict() for key, part in parts.items()}})
-
-        bar = stack.enter_context(
-            tqdm(total=config.steps, initial=progress["step"], unit="step", dynamic_ncols=True, disable=rank() > 0)
+            self.progress = take_up(folder / "last.pt", saved, self.learner.parts, self.sums)
+            self.sums |= saved["sums"] if rank() == 0 else {}
+        self.batches = endless(self.loader, self.step)
+        self.folder = self._open(folder) if rank() == 0 else None
+        self.started = time.perf_counter() - self.progress["seconds"]
+        self.bar = tqdm(
+            total=config.steps, initial=self.step, unit="step", dynamic_ncols=True, disable=self.folder is None
         )
-        model.train()
-        while progress["step"] < config.steps and not finished(optimizer, config):
-            step = progress["step"] + 1
-            torch.manual_seed(hash((config.seed, step, rank())))  # so that a resumed run drops the same units
-            inputs, targets = (part.to(device, non_blocking=True) for part in next(batches))
-            with autocast(config, device), ExitStack() as recording:
-                activities = recording.enter_context(record_activity(model)) if task.activity_loss else []
-                outputs = parallel(inputs).float()
-            loss = task.loss(outputs, targets)
-            penalty = config.penalty * recurrent_penalty(model) if config.bound_by == "penalty" else 0.0
-            if task.activity_loss:
-                penalty += task.activity_loss(activities)
-            optimizer.zero_grad()
-            scaler.scale(loss + penalty).backward()
-            scaler.unscale_(optimizer)
-            if config.clip_value:
-                nn.utils.clip_grad_value_(model.parameters(), config.clip_value)
-            if config.clip_norm:
-                nn.utils.clip_grad_norm_(model.parameters(), config.clip_norm)
-            scaler.step(optimizer)
-            scale = scaler.get_scale()
-            scaler.update()
-            if config.bound_by == "projection":
-                clamp_recurrent_(model)
-            if config.schedule == "one_cycle" and step < config.steps and scaler.get_scale() >= scale:
-                schedule.step()  # not after a step that fp16 skipped
-            progress["step"] = step
-            value = loss.item()
-            agreed = torch.tensor([float(interruption.requested), float(not math.isfinite(value))])
-            stop, diverged = total(agreed).tolist()  # in all processes alike
-            if diverged:
-                raise TaskError(f"the loss is not finite after {step} steps; try a smaller --learning-rate")
-            sums["samples"] += len(targets)
-            sums["loss"] += value * len(targets)
-            sums[task.metric] += task.score(outputs.detach(), targets).sum().item()
-            bar.set_postfix(
-                {name: f"{sums[name] / sums['samples']:.4f}" for name in ("loss", task.metric)}, refresh=False
-            )
-            bar.update()
+        self.learner.model.train()
 
-            if step % config.evaluate_every == 0 or step == config.steps:
-                bar.set_postfix_str("evaluating")
-                with autocast(config, device):
-                    estimate_norms(model, task.training, config, device)
-                    validation = evaluate(model, task, task.validation, config, device).values
-                if not math.isfinite(validation["loss"]):
-                    raise TaskError(
-                        f"the validation loss is not finite after {step} steps; try a smaller --learning-rate"
-                    )
-                *trained, samples = total(torch.tensor(list(sums.values()), dtype=torch.float64)).tolist()
-                row = {"step": step, "epoch": step / len(loader), "learning_rate": learning_rate(optimizer)}
-                row |= {f"train_{k}": v / samples for k, v in zip(("loss", task.metric), trained, strict=True)}
-                row |= {f"validation_{k}": v for k, v in validation.items()}
-                row["seconds"] = time.perf_counter() - started
-                progress["rows"].append(row)
-                sums.update(dict.fromkeys(sums, 0.0))
-                if config.schedule == "plateau":
-                    schedule.step(validation[task.metric])
-                best, now = progress["best"], validation[task.metric]
-                if best is None or (now >= best if task.better == "max" else now <= best):
-                    progress["best"] = now
-                    save("best.pt", {"model": model})
-                save("last.pt", parts)
-                if run:
-                    run.write_metrics(progress["rows"], task.metric, task.baseline)
-            if step < config.steps and stop:
-                save("last.pt", parts)
-                raise Stopped(f"stopped after {step} of {config.steps} steps", run.path if run else None)
-        bar.close()
+    @property
+    def step(self) -> int:
+        """How many steps of the optimizer were made."""
+        return self.progress["step"]
 
-        if run:
-            model.load_state_dict(run.best_model(config, model))
+    def _open(self, folder: Path | None) -> RunFolder:
+        """The folder, with the settings; says what the run trains."""
+        config, task, model = self.config, self.task, self.learner.model
+        opened = RunFolder(folder or new_folder(Path(config.runs), config.task, config.name), config.tensorboard)
+        clear_drafts(opened.path)
+        if self.progress["best"] is not None:
+            opened.best_model(config, model)  # as it is needed in the end
+        opened.write_config(self.settings)
+        sizes = ", ".join(f"{len(getattr(task, part)):,} {part}" for part in ("training", "validation", "test"))
+        parameters = sum(parameter.numel() for parameter in model.parameters())
+        where = f"{torch.get_num_threads()} threads" if self.device.type == "cpu" else torch.cuda.get_device_name()
+        print(f"{opened.path}/: {sizes} samples; {parameters:,} parameters; on {self.device}, {where}", flush=True)
+        return opened
+
+    def advance(self, interruption: Interruption) -> bool:
+        """One step of the optimizer in every process; tells whether one of them was asked to stop."""
+        step = self.step + 1
+        torch.manual_seed(hash((self.config.seed, step, rank())))  # so that a resumed run drops the same units
+        if self.step % len(self.loader) == 0:
+            self.learner.carried.reset()
+        inputs, targets = next(self.batches)
+        learned = self.learner.learn(inputs, targets, last=step == self.config.steps)
+        self.progress["step"] = step
+        requested = float(interruption.requested), float(not math.isfinite(learned.loss))
+        stop, diverged = total(torch.tensor(requested)).tolist()  # in all processes alike
+        if diverged:
+            raise TaskError(f"the loss is not finite after {step} steps; try a smaller --learning-rate")
+        self._count(learned)
+        return bool(stop)
+
+    def _count(self, learned: Learned) -> None:
+        self.sums["samples"] += len(learned.scores)
+        self.sums["loss"] += learned.loss * len(learned.scores)
+        self.sums[self.task.metric] += learned.scores.sum().item()
+        shown = {name: f"{self.sums[name] / self.sums['samples']:.4f}" for name in ("loss", self.task.metric)}
+        self.bar.set_postfix(shown, refresh=False)
+        self.bar.update()
+
+    def evaluate(self) -> None:
+        """Measures the validation set, writes checkpoints, metrics and curves, and begins new sums."""
+        self.bar.set_postfix_str("evaluating")
+        model, task, config = self.learner.model, self.task, self.config
+        with autocast(config, self.device):
+            estimate_norms(model, task.training, config, self.device)
+            measured = evaluate(model, task, task.validation, config, self.device).values
+        if not math.isfinite(measured["loss"]):
+            raise TaskError(f"the validation loss is not finite after {self.step} steps; try a smaller --learning-rate")
+        *trained, samples = self._whole_sums()
+        row = {"step": self.step, "epoch": self.step / len(self.loader), "learning_rate": self.learner.rate}
+        row |= {f"train_{k}": v / samples for k, v in zip(("loss", task.metric), trained, strict=True)}
+        row |= {f"validation_{k}": v for k, v in measured.items()}
+        row["seconds"] = time.perf_counter() - self.started
+        self.progress["rows"].append(row)
+        self.sums.update(dict.fromkeys(self.sums, 0.0))
+        if config.schedule == "plateau":
+            self.learner.schedule.step(measured[task.metric])
+        best, now = self.progress["best"], measured[task.metric]
+        if best is None or (now >= best if task.better == "max" else now <= best):
+            self.progress["best"] = now
+            self.save("best.pt", {"model": model})
+        self.save("last.pt", self.learner.parts)
+        if self.folder:
+            self.folder.write_metrics(self.progress["rows"], task.metric, task.baseline)
+
+    def _whole_sums(self) -> list[float]:
+        """The sums of all processes."""
+        return total(torch.tensor(list(self.sums.values()), dtype=torch.float64)).tolist()
+
+    def save(self, name: str, parts: dict[str, Any]) -> None:
+        """Writes a checkpoint of these parts."""
+        self.progress["seconds"] = time.perf_counter() - self.started
+        sums = dict(zip(self.sums, self._whole_sums(), strict=True))
+        kept = {"task": self.config.task, "config": self.settings, "progress": self.progress, "sums": sums}
+        if self.folder:
+            self.folder.save(name, kept | {key: part.state_dict() for key, part in parts.items()})
+
+    def stop(self) -> None:
+        """Saves the run, and ends it."""
+        self.save("last.pt", self.learner.parts)
+        folder = self.folder.path if self.folder else None
+        raise Stopped(f"stopped after {self.step} of {self.config.steps} steps", folder)
+
+    def test(self) -> dict[str, float]:
+        """The loss and metric of the best checkpoint on the test set."""
+        model = self.learner.model
+        if self.folder:
+            model.load_state_dict(self.folder.best_model(self.config, model))
         broadcast(model)
-        with autocast(config, device):
-            measured = evaluate(model, task, task.test, config, device)
-        if run and measured.confusion is not None and task.classes:
-            run.write_confusion(measured.confusion, task.classes)
-        return measured.values, run.path if run else None
+        with autocast(self.config, self.device):
+            measured = evaluate(model, self.task, self.task.test, self.config, self.device)
+        if self.folder and measured.confusion is not None and self.task.classes:
+            self.folder.write_confusion(measured.confusion, self.task.classes)
+        return measured.values

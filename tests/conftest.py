@@ -52,7 +52,20 @@ def device(request):
         yield request.param
 
 
-# Of the rows of these recurrences the tests below run by default, where the pattern is in their name; the rest is slow.
+# Of these tests the cases with the pattern in their name run by default; the rest is slow.
+BY_DEFAULT = {
+    "test_kernels_are_clean_and_give_the_same_bits": r"(CPU-memory|GPU-threads)-torch\.float32|linear.*chunks",
+    "test_compiles_as_one_graph": r"aot_eager|indrnn-relu",
+    "test_compiles_once_for_all_sizes": r"IRevRNN|EGRU|dense",
+    "test_no_spills_of_other_types": r"indrnn|minlstm",
+    "test_no_spills_with_resets_and_in_chunks": r"indrnn|minlstm",
+    "test_only_what_can_be_summed_up_is_cut_in_forward": r"indrnn-(relu|tanh)|mingru-g|linear|sru-False|lif-True",
+    "test_gated_recurrences_differ_by_their_rounding_alone": r"mingru-g|linear",
+    "test_16_bit_sequences_beside_float32_parameters": r"relu|minlstm-g|linear|egru",
+    "test_wrong_cxx_is_an_error": r"no-such|false|'g",
+    "test_any_name_of_a_folder": r"new|quo",
+}
+# Of the rows of the recurrences that came later, cases of these tests alone.
 LATER = {"sru", "qrnn", "indylstm", "indygru", "unicornn", "rglru", "hgrn", "hgrn_complex", "lru", "lif"}
 OF_LATER = {
     "test_matches_reference": r"\(20, 33, 130\)-torch\.float32",
@@ -60,13 +73,15 @@ OF_LATER = {
     "test_gradcheck": "True-h0",
     "test_nan_and_infinity_come_through": "",
     "test_gradients_by_hand_are_the_derived_ones": "",
+    "test_only_what_can_be_summed_up_is_cut_in_forward": "",
 }
 
 
 def pytest_collection_modifyitems(items):
     for item in items:
         recurrence = getattr(getattr(item, "callspec", None), "params", {}).get("recurrence")
+        patterns = [BY_DEFAULT.get(item.originalname, "")]
         if getattr(recurrence, "name", "") in LATER:
-            pattern = OF_LATER.get(item.originalname)
-            if pattern is None or not re.search(pattern, item.name):
-                item.add_marker(pytest.mark.slow)
+            patterns.append(OF_LATER.get(item.originalname, "no case"))
+        if not all(re.search(pattern, item.name) for pattern in patterns):
+            item.add_marker(pytest.mark.slow)

@@ -223,7 +223,7 @@ def test_weights_of_numpy_cells(name):
         ({"linear_z.weights": torch.zeros(2, 3)}, "the weights are linear_z.weights; expected"),
         (
             {"to_hidden_and_gate.weight": torch.zeros(4, 3), "to_out.weight": torch.zeros(3, 2)},
-            "to_out.weight; expected",
+            "to_out.weight is a projection after the recurrence",
         ),
         ({"to_hidden_and_gate.weight": torch.zeros(5, 3)}, "as many rows and columns of floats for each gate"),
         ({"to_hidden_and_gate.weight": torch.zeros(4)}, "as many rows and columns of floats for each gate"),

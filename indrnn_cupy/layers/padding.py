@@ -64,11 +64,9 @@ def with_differences(
         from_zero: the change of a first step, where `before` is not given, is x itself, as in IndRNN_pytorch, rather
             than 0.
     """
-    change = torch.diff(x, dim=0, prepend=x[:1] if before is None else before.unsqueeze(0))
-    first = x if from_zero else torch.zeros_like(x)
-    if before is None:
-        change = torch.cat((first[:1], change[1:]))
+    start = torch.zeros_like(x[:1]) if from_zero else x[:1]
+    change = torch.diff(x, dim=0, prepend=start if before is None else before.unsqueeze(0))
     if resets is not None:
         check_resets(resets, x)
-        change = torch.where(resets.unsqueeze(-1), first, change)
+        change = torch.where(resets.unsqueeze(-1), x if from_zero else 0, change)
     return zero_padding(torch.cat((x, change), -1), lengths)

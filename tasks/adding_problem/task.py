@@ -10,7 +10,7 @@ from torch.utils.data import Dataset
 
 from indrnn_cupy import PlainNetwork, last_step
 
-from ..models import ModelConfig, recurrence_options
+from ..models import PEERS, ModelConfig, PeerNetwork, recurrence_options
 from ..task import Task
 
 BASELINE = 1 / 6  # the variance of the sum of two numbers from U(0, 1)
@@ -71,13 +71,13 @@ class AddingNetwork(nn.Module):
 
     def __init__(self, config: Config) -> None:
         super().__init__()
-        self.body = PlainNetwork(
-            2,
-            config.hidden_size,
-            config.num_layers,
-            norm=None if config.norm == "none" else config.norm,
-            **recurrence_options(config, config.length),
-        )
+        sizes = 2, config.hidden_size, config.num_layers
+        self.body: PlainNetwork | PeerNetwork
+        if config.model in PEERS:
+            self.body = PeerNetwork(config, *sizes, dropout=0.0)
+        else:
+            norm = None if config.norm == "none" else config.norm
+            self.body = PlainNetwork(*sizes, norm=norm, **recurrence_options(config, config.length))
         self.output = nn.Linear(self.body.output_size, 1)
 
     def forward(self, sequences: Tensor) -> Tensor:

@@ -10,9 +10,9 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from torch.utils.data import TensorDataset
 
-from indrnn_cupy import last_step, recurrences, spread_memory_
+from indrnn_cupy import recurrences, spread_memory_
 
-from ..networks import NetworkConfig, activity_loss, make_body, make_classifier
+from ..networks import NetworkConfig, activity_loss, make_body, make_classifier, read_out
 from ..task import Task
 from .data import CLASSES, PIXELS, Digits, embedded, idx_folder
 
@@ -38,6 +38,7 @@ class PixelNetwork(nn.Module):
 
     def __init__(self, config: Config, order: Tensor) -> None:
         super().__init__()
+        self.config = config
         self.body = make_body(
             config,
             1,
@@ -55,7 +56,7 @@ class PixelNetwork(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         pixels = images[:, self.order].t().unsqueeze(-1).float() / 127.5 - 1
         output, _ = self.body(pixels)
-        return self.classifier(last_step(output))
+        return self.classifier(read_out(self.config, output))
 
 
 def split(digits: Digits, share: float, generator: torch.Generator) -> tuple[Digits, Digits]:

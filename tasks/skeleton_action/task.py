@@ -11,11 +11,11 @@ import tyro
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from indrnn_cupy import last_step, with_differences
+from indrnn_cupy import with_differences
 
 from ..config import TaskError
 from ..distributed import one_first
-from ..networks import NetworkConfig, activity_loss, make_body, make_classifier
+from ..networks import NetworkConfig, activity_loss, make_body, make_classifier, read_out
 from ..task import Task
 from . import arrays
 from .features import joint_line_distances, lines, published_lines
@@ -86,7 +86,7 @@ class SkeletonNetwork(nn.Module):
         if clips.dim() == 5:
             return self(clips.flatten(0, 1)).unflatten(0, clips.shape[:2]).mean(1)
         output, _ = self.body(self.features(clips.transpose(0, 1)))
-        return self.classifier(last_step(output))
+        return self.classifier(read_out(self.config, output))
 
 
 def make_task(config: Config) -> Task:

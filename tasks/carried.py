@@ -1,0 +1,54 @@
+"""The state that a network carries from one part of long sequences to the next."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from .task import Task
+
+
+def each(state: Any, change: Any) -> Any:
+    """A nested state with every tensor changed."""
+    if isinstance(state, Tensor):
+        return change(state)
+    return tuple(each(part, change) for part in state)
+
+
+class Carried:
+    """The state of a network after the batch before, without its history: truncated backpropagation through time.
+
+    `first`: inputs of the first batch. Of a task without streams it holds nothing, and the network takes no state.
+    """
+
+    def __init__(self, task: Task, first: Tensor | None = None) -> None:
+        self.state: Any = None
+        self.zeros: Any = None
+        if task.streams and first is not None:  # as long as a state may be, in a checkpoint
+            training = task.model.training
+            task.model.eval()
+            with torch.no_grad():
+                _, state = task.model(first[:, :1], None)
+            task.model.train(training)
+            self.zeros = each(state, torch.zeros_like)
+            self.state = self.zeros
+        self.task = task
+
+    def run(self, network: nn.Module, inputs: Tensor) -> Tensor:
+        """The outputs for a batch, which goes on from the one before."""
+        if not self.task.streams:
+            return network(inputs)
+        outputs, state = network(inputs, self.state)
+        self.state = each(state, Tensor.detach)
+        return outputs
+
+    def reset(self) -> None:
+        """Begins from nothing, as the streams do."""
+        self.state = self.zeros
+
+    def state_dict(self) -> dict[str, Any]:
+        return {} if self.state is None else {"state": self.state}
+
+    def load_state_dict(self, saved: dict[str, Any]) -> None:
+        if saved:
+            self.state = saved["state"]
