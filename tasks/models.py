@@ -9,6 +9,7 @@ import tyro
 from torch import Tensor, nn
 
 import indrnn_cupy
+from indrnn_cupy.layers.padding import zero_padding
 
 from .config import TrainingConfig
 from .own_model import own_model, read_model
@@ -77,8 +78,9 @@ class PeerNetwork(nn.Module):
         self.rnn = PEERS[config.model](input_size, hidden_size, num_layers, dropout=dropout if num_layers > 1 else 0.0)
         self.output_size = hidden_size
 
-    def forward(self, x: Tensor, state: Any = None) -> tuple[Tensor, Any]:
-        return self.rnn(x, state)
+    def forward(self, x: Tensor, state: Any = None, *, lengths: Tensor | None = None) -> tuple[Tensor, Any]:
+        y, state = self.rnn(x, state)  # what comes after a row's length reaches nothing before it
+        return zero_padding(y, lengths), state
 
     def step(self, x_t: Tensor, state: Any = None) -> tuple[Tensor, Any]:
         y, state = self.rnn(x_t.unsqueeze(0), state)

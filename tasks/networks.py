@@ -101,9 +101,11 @@ def make_body(
     return kinds[config.network](input_size, config.hidden_size, config.num_layers, **options)
 
 
-def read_out(config: NetworkConfig, output: Tensor) -> Tensor:
-    """What the classifier sees of a sequence, (T, B, H): (B, H)."""
-    return last_step(output) if config.readout == "last" else output.mean(0)
+def read_out(config: NetworkConfig, output: Tensor, lengths: Tensor | None = None) -> Tensor:
+    """What the classifier sees of a sequence, (T, B, H), which is 0 past its length: (B, H)."""
+    if config.readout == "last":
+        return last_step(output, lengths)
+    return output.mean(0) if lengths is None else output.sum(0) / lengths.clamp(min=1).unsqueeze(-1)
 
 
 def activity_loss(config: NetworkConfig) -> Callable[[Sequence[Activity]], Tensor] | None:

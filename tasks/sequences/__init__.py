@@ -1,0 +1,1 @@
+"""Classification and regression of series of one's own."""

@@ -1,0 +1,12 @@
+"""Tests a checkpoint on the test series of its set."""
+
+from ..command import evaluate_command
+from .task import Config, make_task
+
+
+def main(arguments: list[str] | None = None) -> None:
+    evaluate_command("tasks.sequences.evaluate", __doc__, make_task, Config, arguments)
+
+
+if __name__ == "__main__":
+    main()
