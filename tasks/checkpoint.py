@@ -24,7 +24,15 @@ CHANGING = {"state", "param_groups", "lr", "betas", "step", "exp_avg", "exp_avg_
 
 
 def read(path: Path, task: str) -> dict[str, Any]:
-    """A checkpoint of a task's run. Nothing in the file is executed."""
+    """A checkpoint of a run of this task."""
+    checkpoint = read_any(path)
+    if checkpoint["task"] != task:
+        raise TaskError(f"{path} is a checkpoint of the task {shown(checkpoint['task'])}, expected {task!r}")
+    return checkpoint
+
+
+def read_any(path: Path) -> dict[str, Any]:
+    """A checkpoint of a run of any task. Nothing in the file is executed."""
     with opened(path) as file, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about unusual tensors, which are refused below
         try:
@@ -41,8 +49,6 @@ def read(path: Path, task: str) -> dict[str, Any]:
             raise TaskError(f"{path} is damaged, or not a checkpoint of tensors alone: {first_line(error)}") from None
     if not isinstance(checkpoint, dict) or not {"task", "config", "model"} <= checkpoint.keys():
         raise TaskError(f"{path} is not a checkpoint of these tasks")
-    if checkpoint["task"] != task:
-        raise TaskError(f"{path} is a checkpoint of the task {shown(checkpoint['task'])}, expected {task!r}")
     return checkpoint
 
 
