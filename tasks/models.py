@@ -46,6 +46,8 @@ class ModelConfig(TrainingConfig):
     """Of unicornn: the largest step size of its oscillators."""
     alpha: float = 1.0
     """Of unicornn: the force that draws an oscillator back."""
+    norm_first: bool = False
+    """The norm comes before the recurrence."""
     magnitude: float = 5.0
     """Recurrent weights of indrnn and irevrnn are held within magnitude ** (1 / T), T the steps of a sequence."""
     bound: float | None = None

@@ -39,8 +39,6 @@ class NetworkConfig(ModelConfig):
     """Recurrences of a plain network, blocks of two of a residual or reversible one; no choice of a dense one."""
     dropout: float = 0.1
     """One mask for all time steps, after each layer."""
-    norm_first: bool = False
-    """The norm comes before the recurrence."""
     readout: Literal["last", "mean"] = "last"
     """What a classifier reads: the last step, or the mean of all, which suits spikes."""
     block_config: list[int] = field(default_factory=lambda: [8, 6, 4])

@@ -77,7 +77,8 @@ class AddingNetwork(nn.Module):
             self.body = PeerNetwork(config, *sizes, dropout=0.0)
         else:
             norm = None if config.norm == "none" else config.norm
-            self.body = PlainNetwork(*sizes, norm=norm, **recurrence_options(config, config.length))
+            options = recurrence_options(config, config.length)
+            self.body = PlainNetwork(*sizes, norm=norm, norm_first=config.norm_first, **options)
         self.output = nn.Linear(self.body.output_size, 1)
 
     def forward(self, sequences: Tensor) -> Tensor:
