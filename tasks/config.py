@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Annotated, Any, ClassVar, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 import torch
@@ -73,6 +74,8 @@ class TrainingConfig:
         self.expect("workers", lambda v: v >= 0, "0 or more")
         self.expect("learning_rate", lambda v: 0 < v <= 1, "a number above 0, at most 1")
         self.expect("end_rate", lambda v: 0 < v <= 1, "a number above 0, at most 1")
+        if self.tensorboard and not find_spec("tensorboard"):
+            raise TaskError("--tensorboard needs the package tensorboard: pip install tensorboard")
         self.expect("warm_up", lambda v: 0 < v < 1, "a number between 0 and 1")
         self.expect("weight_decay", lambda v: 0 <= v <= 1, "a number from 0 to 1")
         self.expect("seed", lambda v: 0 <= v < 2**63, "a number from 0 to 2**63 - 1")

@@ -36,10 +36,8 @@ class RunFolder:
     def __init__(self, path: Path, tensorboard: bool = False) -> None:
         self.path, self.events, self.told = path, None, 0
         if tensorboard:
-            try:
-                from torch.utils.tensorboard import SummaryWriter
-            except ImportError:
-                raise TaskError("--tensorboard needs the package tensorboard: pip install tensorboard") from None
+            from torch.utils.tensorboard import SummaryWriter  # a package of its own
+
             self.events = SummaryWriter(path)
 
     def write(self, name: str, content: bytes) -> None:

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -224,6 +225,24 @@ def test_interrupted_write_keeps_the_file_before(tmp_path, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         run.save("last.pt", {"step": 2})
     assert torch.load(tmp_path / "last.pt", weights_only=True) == {"step": 1}
+
+
+def test_tensorboard_has_what_metrics_csv_has(tmp_path, capsys):
+    arguments = [*ADDING, "--tensorboard", "--runs", str(tmp_path), "--name", "run"]
+    if not find_spec("tensorboard"):
+        with pytest.raises(SystemExit):
+            adding.main(arguments)
+        assert "--tensorboard needs the package tensorboard: pip install" in capsys.readouterr().err
+        assert not (tmp_path / "run").exists()
+        return
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    adding.main(arguments)
+    events = EventAccumulator(str(tmp_path / "run"))
+    events.Reload()
+    for name in ("train_loss", "validation_mse", "learning_rate"):
+        told = [(event.step, event.value) for event in events.Scalars(name)]
+        assert told == [(int(row["step"]), pytest.approx(float(row[name]))) for row in rows(tmp_path / "run")]
 
 
 def test_adding_sequences():
