@@ -9,6 +9,7 @@ import tyro
 from torch import Tensor, nn
 
 import indrnn_cupy
+from indrnn_cupy.functional.irevrnn import MOST_SUB_STEPS
 from indrnn_cupy.layers.padding import zero_padding
 
 from .config import TrainingConfig
@@ -63,7 +64,7 @@ class ModelConfig(TrainingConfig):
             self.model_text = {}
             names = {**RECURRENCES, **PEERS}
             self.expect("model", names.__contains__, f"one of {', '.join(names)}, or a .cu file")
-        self.expect("rev_len", lambda v: 1 <= v <= 32, "a number from 1 to 32")
+        self.expect("rev_len", lambda v: 1 <= v <= MOST_SUB_STEPS, f"a number from 1 to {MOST_SUB_STEPS}")
         self.expect("zoneout", lambda v: 0 <= v < 1, "a number from 0 to below 1")
         self.expect("pseudo_derivative_support", lambda v: 0 < v <= 1e6, "a number above 0, at most a million")
         self.expect("dt", lambda v: 0 < v <= 1, "a number above 0, at most 1")

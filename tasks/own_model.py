@@ -20,7 +20,7 @@ def read_model(path: str) -> str:
         with opened(Path(path)) as file:
             text = file.read().decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise TaskError(f"--model {path} is no UTF-8 text: {error}") from None
+        raise TaskError(f"--model {path} is not UTF-8 text: {error}") from None
     for header in re.findall(r'^\s*#\s*include\s+"([^"]+)"', text, flags=re.M):
         if not (KERNELS / header).is_file() or (Path(path).parent / header).exists():
             raise TaskError(f"--model {path} includes {header}, expected headers of the package only; copy its text")

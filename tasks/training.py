@@ -92,7 +92,11 @@ class Run:
         opened.write_config(self.settings)
         sizes = ", ".join(f"{len(getattr(task, part)):,} {part}" for part in ("training", "validation", "test"))
         parameters = sum(parameter.numel() for parameter in model.parameters())
-        where = f"{torch.get_num_threads()} threads" if self.device.type == "cpu" else torch.cuda.get_device_name()
+        where = (
+            f"{(n := torch.get_num_threads())} thread{'s' * (n > 1)}"
+            if self.device.type == "cpu"
+            else torch.cuda.get_device_name()
+        )
         print(f"{opened.path}/: {sizes} samples; {parameters:,} parameters; on {self.device}, {where}", flush=True)
         return opened
 

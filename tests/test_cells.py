@@ -90,6 +90,15 @@ def test_a_neuron_charges_and_is_reset():
         (lambda x, w: F.lif(x, w, w, steepness=0), "steepness is 0, expected a finite number, above 0"),
         (lambda x, w: F.lif(x, w[0], w[0]), r"decay has shape \(\), expected \(3,\)"),
         (lambda x, w: F.unicornn(x, w, w, alpha=-1.0), "alpha is -1.0, expected a finite number, at least 0"),
+        (
+            lambda x, w: indrnn_cupy.SRU(3, 4, actvation="tanh"),
+            "actvation is not an option of SRURecurrence, which has a",
+        ),
+        (lambda x, w: indrnn_cupy.LIF(3, 4, refractory=2), "refractory is not an option of LIFRecurrence, which has t"),
+        (
+            lambda x, w: indrnn_cupy.PlainNetwork(3, 4, 1, bounds=1),
+            "bounds is not an option of IndRNNRecurrence, which",
+        ),
         (lambda x, w: indrnn_cupy.LIF(3, 4, surrogate="x"), "surrogate is 'x', expected one of"),
         (lambda x, w: indrnn_cupy.SRU.from_weights({"a": w}), "the weights are a; expected weight, weight_c"),
         (lambda x, w: indrnn_cupy.UnICORNN.from_weights({"a": w}), "expected those of torchrecurrent.UnICORNN"),

@@ -147,7 +147,7 @@ def test_learns_and_writes(corpus, tmp_path, capsys):
     options = [*SMALL, "--text", str(corpus), "--runs", str(tmp_path), "--name", "run", "--steps", "150"]
     train.main([*options, "--evaluate-every", "75", "--hidden-size", "24", "--learning-rate", "0.01"])
     said = capsys.readouterr().out.splitlines()
-    assert "training, " in said[0] and "parameters; on cpu, 1 threads" in said[0]
+    assert "training, " in said[0] and "parameters; on cpu, 1 thread" in said[0]
     assert float(said[-1].split("bits ")[1]) < 0.5 * math.log2(27)
     written, best = [], ["--checkpoint", str(tmp_path / "run" / "best.pt")]
     for seed in ("1", "1", "2"):
@@ -166,7 +166,7 @@ def test_learns_and_writes(corpus, tmp_path, capsys):
     [
         (b"", [], "the training part of the text has 0 symbols, expected 33 or more"),
         (b"a", [], "the training part of the text has 1 symbols"),
-        (b"\xff\xfe\xfa" * 999, [], "is no UTF-8 text"),
+        (b"\xff\xfe\xfa" * 999, [], "is not UTF-8 text"),
         (b"abc " * 99, ["--window", "0"], "--window is 0, expected a number above 0"),
         (b"abc " * 99, ["--model", "lstm", "--network", "dense"], "--model lstm has one network, plain"),
         (b"abc " * 99, ["--text", "/nowhere"], "/nowhere cannot be read"),

@@ -43,7 +43,7 @@ def test_irevrnn_of_the_code():
     assert (rnn(z) - rnn(z)).abs().max() > 0  # its first states are noise
 
 
-@pytest.mark.parametrize("rev_len", [1, 3, 12])
+@pytest.mark.parametrize("rev_len", [1, 3, 14])
 def test_values_and_gradients_are_those_of_a_loop(rev_len):
     from indrnn_cupy.compat.torch_irevrnn import IRevRNN
 
@@ -91,5 +91,7 @@ def test_what_does_not_fit_is_said():
     for x in (torch.randn(5, 3), torch.randn(5, 2, 4)):
         with pytest.raises(ValueError, match=r"x has shape .*, expected \(B, T, 3\)"):
             stack(x)
+    with pytest.raises(ValueError, match=r"rev_len is 64, expected 1 to 14; .* input_size=10, hidden_size=64"):
+        IRevRNN(10, 64)
     with pytest.raises(ValueError, match="ind_act_typ_str is 'elu', expected one of relu, tanh, sigmoid"):
         IRevRNN(12, 2, "elu")

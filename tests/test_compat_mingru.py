@@ -42,6 +42,10 @@ def test_values_and_gradients_are_those_of_a_loop(kind, options):
 
 
 def test_readme():
+    from indrnn_cupy.compat.minGRU_pytorch.minGRU import minGRU as one
+    from indrnn_cupy.compat.minGRU_pytorch.minLSTM import minLSTM as other
+
+    assert one is minGRU and other is minLSTM
     min_gru = minGRU(512)
     x = torch.randn(2, 1024, 512)
     assert min_gru(x).shape == x.shape

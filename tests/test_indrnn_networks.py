@@ -58,6 +58,15 @@ def test_what_does_not_fit_is_said(change, message):
         load_network(weights)
 
 
+def test_weights_of_data_parallel_and_what_are_no_weights():
+    weights = theirs.plain(3, 8, 2, 5)
+    network, _ = load_network({f"module.{name}": tensor for name, tensor in weights.items()})
+    assert torch.equal(network.layers[1].projection.weight, weights["DIs.1.fc.weight"])
+    for odd in ("a/path.pt", {"DIs.0.fc.weight": 3}):
+        with pytest.raises(TypeError, match=r"the weights are a \w+, expected a state dict: names and tensors"):
+            load_network(odd)
+
+
 def test_a_dense_network_that_is_not_whole():
     weights = theirs.dense(3, 4, (2, 1), 5)
     del weights["features.denseblock1.denselayer1.fc2.fc.weight"]

@@ -98,11 +98,11 @@ def test_recompute_keeps_few_cells():
 @pytest.mark.parametrize(
     ("change", "error", "message"),
     [
-        ({"hidden_weights": torch.rand(0, 5)}, ValueError, "R of hidden_weights, .* is 0, expected 1 to 32 sub-steps"),
+        ({"hidden_weights": torch.rand(0, 5)}, ValueError, "R of hidden_weights, .* is 0, expected 1 to 14 sub-steps"),
         (
-            {"hidden_weights": torch.rand(33, 5)},
+            {"hidden_weights": torch.rand(15, 5)},
             ValueError,
-            "R of hidden_weights, .* is 33, expected 1 to 32 sub-steps",
+            "R of hidden_weights, .* is 15, expected 1 to 14 sub-steps",
         ),
         ({"cell_weights": torch.rand(3, 5)}, ValueError, r"cell_weights has shape \(3, 5\), expected \(2, 5\)"),
         ({"c0": torch.rand(3, 4)}, ValueError, r"c0 has shape \(3, 4\), expected \(3, 5\)"),

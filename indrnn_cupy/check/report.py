@@ -73,7 +73,7 @@ def check(architectures: Sequence[str], insist: bool, only: str = "", own: Seque
     findings = Findings()
     compiled, reason = _check_on_cpu(recurrences, findings), missing("cuda")
     if reason:
-        remedy = "needs CuPy with NVRTC: pip install 'indrnn-cupy[check]'"
+        remedy = "needs CuPy with NVRTC: pip install -e '.[check]' in a checkout"
         findings.unchecked[remedy].append("the GPU build")
     elif compiled:
         _check_for_gpu(recurrences, architectures, findings)

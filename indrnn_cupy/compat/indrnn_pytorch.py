@@ -36,12 +36,15 @@ def load_network(weights: Weights, *, norm_first: bool = False, **options: Any) 
 
     Raises ValueError for the state dict of something else, or of a network with a norm for each step.
     """
+    if not isinstance(weights, Mapping) or not all(isinstance(tensor, Tensor) for tensor in weights.values()):
+        raise TypeError(f"the weights are a {type(weights).__name__}, expected a state dict: names and tensors")
+    weights = {name.removeprefix("module."): tensor for name, tensor in weights.items()}  # of DataParallel
     weights = {_part(name): tensor for name, tensor in weights.items() if name.rpartition(".")[2] != "h0"}
     kinds = {"DIs.0.weight": _plain, "features.resblock1.fc1.weight": _residual, "features.fc0.weight": _dense}
     kind = next((kind for name, kind in kinds.items() if name in weights), None)
     if kind is None or "classifier.weight" not in weights:
-        names = ", ".join([*weights][:4]) or "none"
-        raise ValueError(f"the weights are {names}, ...; expected those of a whole network of IndRNN_pytorch")
+        names = ", ".join([*weights][:4]) + ", ..." * (len(weights) > 4) or "none"
+        raise ValueError(f"the weights are {names}; expected those of a whole network of IndRNN_pytorch")
     try:
         make, places = kind(weights)
         network = make(norm_first=norm_first, **options)

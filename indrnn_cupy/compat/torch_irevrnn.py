@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from .. import functional as F
 from .. import layers
+from ..functional.irevrnn import MOST_SUB_STEPS
 
 STACK = {"input_size", "num_layers", "bias", "dropout", "bidirectional"}  # said of a stack alone
 ACTIVATIONS = ("relu", "tanh", "sigmoid")  # by the numbers that they have there
@@ -72,6 +73,11 @@ class IRevRNNOnlyRecurrent(nn.Module):
         for name, activation in (("ind_act_typ_str", ind_act_typ_str), ("res_act_typ_str", res_act_typ_str)):
             if activation not in ACTIVATIONS:
                 raise ValueError(f"{name} is {activation!r}, expected one of {', '.join(ACTIVATIONS)}")
+        if not 1 <= rev_len <= MOST_SUB_STEPS:
+            raise ValueError(
+                f"rev_len is {rev_len}, expected 1 to {MOST_SUB_STEPS}; for layers with a projection, name the sizes: "
+                f"input_size={hidden_size}, hidden_size={rev_len}"
+            )
         self.hidden_size, self.rev_len = hidden_size, rev_len
         self.ind_act_typ, self.res_act_typ = map(ACTIVATIONS.index, (ind_act_typ_str, res_act_typ_str))
         self.ind_weights = nn.Parameter(torch.empty(1, hidden_size))

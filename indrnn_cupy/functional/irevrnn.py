@@ -9,7 +9,7 @@ from .arrays import takes_arrays
 from .checks import check_activation, kept_every
 from .run import Call, run
 
-MOST_SUB_STEPS = 32  # above 8, a thread of a GPU keeps some in local memory
+MOST_SUB_STEPS = 14  # so that a step has 32 numbers at most; above 8 a GPU keeps some in local memory
 
 
 @takes_arrays

@@ -11,7 +11,7 @@ from .fused import called, fused, fuses, hooked
 from .indrnn import IndRNNRecurrence
 from .norm import SequenceBatchNorm, StepBatchNorm
 from .padding import last_step, with_differences, zero_padding
-from .recurrence import Recurrence
+from .recurrence import Recurrence, check_options
 from .sequence import State
 
 
@@ -68,6 +68,7 @@ class RecurrentBlock(nn.Module):
                 f"norm is {norm!r} and max_steps is {max_steps}; norm='step' needs max_steps, the longest sequence, "
                 "and no other norm takes it"
             )
+        check_options(recurrence, options)
         self.recurrence = recurrence(hidden_size, **(of_last_layer(options) if last else options))
         width = (width_before if norm_first else width_after)(hidden_size, {"recurrence": recurrence})
         self.norm: nn.Module | None = None

@@ -131,7 +131,7 @@ class MinLSTM(MinGRU):
 
 
 class MinGRUCell(nn.Module):
-    """One step of :class:`MinGRU`, with the words of `torch.nn.GRUCell`: `forward(x_t, h=None)` gives the next h.
+    """One step of :class:`MinGRU`, with the arguments of `torch.nn.GRUCell`: `forward(x_t, h=None)` gives the next h.
 
     Args: input_size, hidden_size, bias, activation: as of :class:`MinGRU`, of which `step` does the same.
 

@@ -1,5 +1,7 @@
 """What the recurrences have in common as modules."""
 
+import inspect
+from collections.abc import Iterable
 from typing import Any
 
 import torch
@@ -8,6 +10,8 @@ from torch.nn.utils import parametrize
 
 from ..functional.checks import check_activation
 from ..functional.run import Call, run
+
+GIVEN = ("self", "hidden_size", "batch_first", "device", "dtype")  # arguments of every recurrence
 
 
 class Recurrence(nn.Module):
@@ -100,6 +104,13 @@ def assign_(module: nn.Module, name: str, value: Tensor) -> None:
 
 
 @torch.no_grad()
+def check_options(recurrence: type["Recurrence"], options: Iterable[str]) -> None:
+    """Raises TypeError, with those that there are, for an option that a recurrence does not have."""
+    known = [name for name in inspect.signature(recurrence.__init__).parameters if name not in GIVEN]
+    if unknown := [name for name in options if name not in known and name not in GIVEN]:
+        raise TypeError(f"{unknown[0]} is not an option of {recurrence.__name__}, which has {', '.join(known)}")
+
+
 def bring_within_(module: nn.Module, name: str, low: float, high: float) -> None:
     """Brings a parameter into [low, high], through its parametrization if it has one, which may round it.
 

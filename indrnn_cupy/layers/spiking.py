@@ -102,3 +102,9 @@ class LIF(RecurrentLayers):
     """
 
     kind = LIFRecurrence
+
+    @torch.no_grad()
+    def _initialize(self) -> None:
+        super()._initialize()
+        for projection in self.projections[self.directions :]:  # which read spikes, of a variance of about 1 / 9
+            projection.weight.mul_(3)  # type: ignore[operator]  # a ModuleList forgets what it holds

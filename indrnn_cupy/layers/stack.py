@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from ..functional.arrays import each
 from .bounds import of_last_layer
-from .recurrence import Recurrence
+from .recurrence import Recurrence, check_options
 from .sequence import SequenceModule, State
 
 
@@ -62,6 +62,7 @@ class RecurrentStack(SequenceModule):
         self.directions = 2 if bidirectional else 1
         self.projections, self.recurrences = nn.ModuleList(), nn.ModuleList()
         self.state_names = recurrence.state_names
+        check_options(recurrence, options)
         options |= {"batch_first": batch_first, "device": device, "dtype": dtype}
         for layer in range(num_layers):
             if layer == num_layers - 1:

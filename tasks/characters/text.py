@@ -62,7 +62,7 @@ def _decoded(content: bytes, name: str) -> str:
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise TaskError(f"{name} is no UTF-8 text: {error}; --vocabulary bytes takes any file") from None
+        raise TaskError(f"{name} is not UTF-8 text: {error}; --vocabulary bytes takes any file") from None
 
 
 class Streams(Dataset):

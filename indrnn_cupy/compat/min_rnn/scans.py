@@ -32,4 +32,6 @@ def parallel_scan(seq_length: int, batch_size: int, hidden_size: int, a: Array, 
     return F.linear_recurrence(*steps)[0].squeeze(1).numpy()
 
 
-sequential_scan = parallel_scan
+def sequential_scan(seq_length: int, batch_size: int, hidden_size: int, a: Array, b: Array, h0: Array) -> Array:
+    """The same as :func:`parallel_scan`: a kernel goes through time."""
+    return parallel_scan(seq_length, batch_size, hidden_size, a, b, h0)

@@ -101,6 +101,7 @@ def run_benchmarks() -> None:
     print(table(results))
     Path("benchmark_results.txt").write_text(table(results) + "\n")
     plot_benchmark_results(results)
+    print("written: benchmark_results.txt, plots/")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""`minGRU_pytorch` of github.com/lucidrains/minGRU-pytorch: minGRU and minLSTM, by this package's kernels."""
+"""minGRU with the interface of minGRU-pytorch."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from .. import functional as F
+from ... import functional as F
 
 
 class minGRU(nn.Module):
@@ -68,14 +68,3 @@ class minGRU(nn.Module):
         states, last = type(self).function(projected, first, activation="g", batch_first=True)
         output = self.to_out(states)
         return (output, last.unsqueeze(1)) if return_next_prev_hidden else output
-
-
-class minLSTM(minGRU):
-    """minLSTM of Feng et al.; arguments and shape are those of :class:`minGRU`.
-
-    A call that goes on from `prev_hidden` gives what one call over both sequences gives, which it does not there.
-    """
-
-    joined = "to_hidden_and_f_i_gate"
-    order = (1, 2, 0)
-    function = staticmethod(F.minlstm)

@@ -1,0 +1,6 @@
+"""`minGRU_pytorch` of github.com/lucidrains/minGRU-pytorch: minGRU and minLSTM, by this package's kernels."""
+
+from .minGRU import minGRU
+from .minLSTM import minLSTM
+
+__all__ = ["minGRU", "minLSTM"]
