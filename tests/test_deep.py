@@ -191,7 +191,7 @@ def test_wrong_options_are_refused():
         IndRNNRecurrence(3, clamp=True)
     with pytest.raises(ValueError, match="p is 1"):
         SequenceDropout(1)
-    with pytest.raises(TypeError, match="unexpected keyword"):
+    with pytest.raises(TypeError, match="bonud is not an option of IndRNNRecurrence, which has activation, bound"):
         PlainNetwork(3, 4, 2, bonud=1.0)
 
 

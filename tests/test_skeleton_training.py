@@ -12,7 +12,7 @@ from skeleton_clips import clip, standing
 from tasks import confusion
 from tasks.skeleton_action import arrays, evaluate, npy2data, ntu, pictures, render, synthetic, train, txt2npy
 from tasks.skeleton_action.features import joint_line_distances, lines
-from tasks.skeleton_action.sampling import SampledClips, rotation_matrix, sampled_frames
+from tasks.skeleton_action.sampling import SampledClips, drawn_frames, published_frames, rotation_matrix
 from tasks.skeleton_action.skeleton_file import parse, text
 from tasks.skeleton_action.task import SkeletonNetwork
 
@@ -35,7 +35,7 @@ def folder(tmp_path_factory):
 
 @pytest.mark.parametrize("length", [1, 4, 16, 19, 20, 21, 39, 40, 59, 300])
 def test_the_sampling_rule(length):
-    drawn = np.stack([sampled_frames(length, 20, np.random.default_rng(seed)) for seed in range(2000)])
+    drawn = np.stack([published_frames(length, 20, np.random.default_rng(seed)) for seed in range(2000)])
     assert drawn.shape == (2000, 20) and drawn.min() >= -1 and drawn.max() == length - 1
     if length >= 40:  # one of each segment, the last with the rest
         width = length // 20
@@ -51,6 +51,18 @@ def test_the_sampling_rule(length):
         assert (counts == np.minimum(length, 20 - begins)).all()
         for frames, begin, count in zip(drawn, begins, counts, strict=True):
             assert (np.diff(frames[begin : begin + count]) == 1).all()
+
+
+@pytest.mark.parametrize("length", [1, 4, 19, 20, 39, 300])
+def test_any_length_is_drawn_from_its_beginning_to_its_end(length):
+    whole = np.stack([drawn_frames("uniform", length, 20, np.random.default_rng(seed)) for seed in range(500)])
+    parts = np.arange(20) * length / 20
+    assert (whole >= np.floor(parts)).all() and (whole <= np.minimum(np.ceil(parts + length / 20), length - 1)).all()
+    assert (np.diff(whole, axis=1) >= 0).all() and set(whole.flatten()) == set(range(length))
+    crops = np.stack([drawn_frames("crop", length, 20, np.random.default_rng(seed)) for seed in range(500)])
+    spans = crops[:, -1] - crops[:, 0]
+    assert crops.min() >= 0 and crops.max() == length - 1 and (np.diff(crops, axis=1) >= 0).all()
+    assert spans.min() >= 0.5 * length * 18 / 20 - 2 and (length < 20 or spans.min() < 0.7 * length)
 
 
 def test_what_is_drawn_follows_from_seed_epoch_and_clip(folder):

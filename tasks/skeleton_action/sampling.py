@@ -1,4 +1,4 @@
-"""Clips as a network sees them: a few frames of each, drawn at random, by the rule of Li et al. 2019."""
+"""Clips as a network sees them: a few frames of each, drawn at random."""
 
 import numpy as np
 import torch
@@ -9,9 +9,26 @@ from torch.utils.data import Dataset
 from ..config import TaskError
 from .arrays import SkeletonSet
 
+SAMPLING = ("published", "uniform", "crop")
+SHORTEST_CROP = 0.5  # of a clip
 
-def sampled_frames(length: int, size: int, rng: Generator) -> np.ndarray:
-    """Which `size` frames of a clip of this length are taken; -1 stands for zeros.
+
+def drawn_frames(sampling: str, length: int, size: int, rng: Generator) -> np.ndarray:
+    """Which `size` frames of a clip of this length are taken, by one of SAMPLING; -1 stands for zeros.
+
+    "uniform": one frame at random of each of `size` equal parts of the clip, whatever its length. "crop": the same of a
+    random interval of half the clip or more. "published": :func:`published_frames`.
+    """
+    if sampling == "published":
+        return published_frames(length, size, rng)
+    share = rng.uniform(SHORTEST_CROP, 1) if sampling == "crop" else 1.0
+    start = rng.uniform(0, (1 - share) * length)
+    places = start + (np.arange(size) + rng.uniform(0, 1, size)) * share * length / size
+    return np.minimum(places.astype(int), length - 1)
+
+
+def published_frames(length: int, size: int, rng: Generator) -> np.ndarray:
+    """The rule of Li et al. 2019.
 
     Twice as long or longer: one of each of `size` equal segments. Longer, but not twice: `size` in a row, from
     anywhere. Not longer: from a random place on, among zeros, what fits: a place from 0 to below the zeros that there
@@ -48,6 +65,7 @@ class SampledClips(Dataset):
         size: S, the frames drawn.
         random_time: S is from N(size, (size / 4)^2), within size / 4 to 2 size, the same for a batch.
         rotation: degrees by which a clip is turned at most.
+        sampling: how frames are drawn, one of SAMPLING.
     """
 
     def __init__(
@@ -59,7 +77,9 @@ class SampledClips(Dataset):
         votes: int = 0,
         random_time: bool = False,
         rotation: float = 0.0,
+        sampling: str = "published",
     ) -> None:
+        self.sampling = sampling
         self.clips, self.chosen, self.size, self.seed, self.votes = clips, chosen, size, seed, votes
         self.random_time, self.rotation = random_time, rotation
         self.epoch = 0
@@ -89,7 +109,7 @@ class SampledClips(Dataset):
         return torch.from_numpy(np.stack(draws) if self.votes else draws[0]), int(self.clips.label[number])
 
     def _draw(self, number: int, size: int, rng: Generator) -> np.ndarray:
-        frames = sampled_frames(int(self.clips.length[number]), size, rng)
+        frames = drawn_frames(self.sampling, int(self.clips.length[number]), size, rng)
         clip = self.clips.data[number, np.maximum(frames, 0)].astype(np.float32)
         clip[frames < 0] = 0
         if not np.isfinite(clip).all():

@@ -35,6 +35,9 @@ class Config(NetworkConfig):
     """Which split of the set: cross_subject, cross_view, cross_setup."""
     frames: int = 20
     """S, the frames drawn from each clip."""
+    sampling: Literal["published", "uniform", "crop"] = "published"
+    """How they are drawn: by the rule of Li et al., which leaves zeros around short clips; one of each of so many equal
+    parts; or the same of a random half or more of the clip."""
     votes: int = 20
     """Times that a clip is drawn in the test; the mean of the outputs counts. A fifth as many in validation."""
     joint_lines: bool = False
@@ -99,7 +102,7 @@ def make_task(config: Config) -> Task:
     names = class_names(folder, int(clips.label.max()) + 1)
 
     def sampled(chosen: np.ndarray, votes: int) -> SampledClips:
-        return SampledClips(clips, chosen, config.frames, config.seed, votes)
+        return SampledClips(clips, chosen, config.frames, config.seed, votes, sampling=config.sampling)
 
     return Task(
         SkeletonNetwork(config, clips.data.shape[2], clips.parents, len(names)),
@@ -110,6 +113,7 @@ def make_task(config: Config) -> Task:
             config.seed,
             random_time=config.random_time,
             rotation=config.rotation,
+            sampling=config.sampling,
         ),
         sampled(order[:held], max(1, config.votes // 5)),
         sampled(test, config.votes),
