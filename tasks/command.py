@@ -72,7 +72,7 @@ def evaluate_command(
         path = chosen.checkpoint
         saved = read(path, config_class.task) if path else None
         start = restore(config_class, path, saved["config"]) if saved else config_class()
-    XX
+        text = f"{description}\n--checkpoint FILE: of a run, whose settings are used unless they are given here."
         config = tyro.cli(config_class, args=rest, default=start, prog=parser.prog, description=text)
         check(config, path)
         assert saved
