@@ -103,7 +103,6 @@ def assign_(module: nn.Module, name: str, value: Tensor) -> None:
         raise RuntimeError(f"{name} of {type(module).__name__} cannot be set: {error}") from None
 
 
-@torch.no_grad()
 def check_options(recurrence: type["Recurrence"], options: Iterable[str]) -> None:
     """Raises TypeError, with those that there are, for an option that a recurrence does not have."""
     known = [name for name in inspect.signature(recurrence.__init__).parameters if name not in GIVEN]
@@ -111,6 +110,7 @@ def check_options(recurrence: type["Recurrence"], options: Iterable[str]) -> Non
         raise TypeError(f"{unknown[0]} is not an option of {recurrence.__name__}, which has {', '.join(known)}")
 
 
+@torch.no_grad()
 def bring_within_(module: nn.Module, name: str, low: float, high: float) -> None:
     """Brings a parameter into [low, high], through its parametrization if it has one, which may round it.
 
