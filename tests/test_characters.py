@@ -159,6 +159,12 @@ def test_learns_and_writes(corpus, tmp_path, capsys):
     with pytest.raises(SystemExit):
         generate.main([*best, "--temperature", "0"])
     assert "expected a --temperature above 0" in capsys.readouterr().err
+    damaged = torch.load(best[1], weights_only=True)
+    damaged["model"]["output.bias"].fill_(float("inf"))
+    torch.save(damaged, best[1])
+    with pytest.raises(SystemExit):
+        generate.main(best)
+    assert "the network expects NaN" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

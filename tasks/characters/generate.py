@@ -40,6 +40,8 @@ def generate(network: CharacterNetwork, prompt: list[int], length: int, temperat
         logits, state = network.step(torch.tensor([number]), state)
     for _ in range(length):
         chances = (logits[0].double() / temperature).softmax(0)
+        if not chances.isfinite().all():
+            raise TaskError("the network expects NaN: the checkpoint is damaged, or its training went wrong")
         written.append(int(torch.multinomial(chances, 1, generator=generator)))
         logits, state = network.step(torch.tensor(written[-1:]), state)
     return written
