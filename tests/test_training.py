@@ -262,7 +262,8 @@ def test_adding_sequences():
 def test_digits_are_read_as_the_readme_says(name, capsys):
     evaluate.main(["--checkpoint", str(ROOT / "results" / name / "best.pt"), "--data-dir", str(MNIST)])
     (accuracy,) = re.findall(r"accuracy (\d+\.\d+) %, 10000 samples", capsys.readouterr().out)
-    assert f"(results/{name}/) | 6 x 128" in (page := (ROOT / "README.md").read_text()) and f"**{accuracy} %**" in page
+    (row,) = (line for line in (ROOT / "README.md").read_text().splitlines() if f"(results/{name}/)" in line)
+    assert f"**{accuracy} %**" in row
 
 
 @pytest.mark.slow
