@@ -5,4 +5,4 @@
 INLINE auto sru_state(const auto& x, const auto& forget, const auto& v, const auto& c) {
     return mix(shares(-fma(v[0], c, forget)), c, x);
 }
-INLINE auto sru_reset(const auto& reset, const auto& v, const auto& c) { return sigmoid(fma(v[1], c, reset)); }
+INLINE auto sru_reset(const auto& reset, const auto& v, const auto& c) { return fma(v[1], c, reset); }

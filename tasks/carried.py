@@ -3,8 +3,10 @@
 from typing import Any
 
 import torch
+import torch.distributed as dist
 from torch import Tensor, nn
 
+from .distributed import rank, world_size
 from .task import Task
 
 
@@ -22,6 +24,7 @@ class Carried:
     """
 
     def __init__(self, task: Task, first: Tensor | None = None) -> None:
+        self.task = task
         self.state: Any = None
         self.zeros: Any = None
         if task.streams and first is not None:  # as long as a state may be, in a checkpoint
@@ -32,23 +35,37 @@ class Carried:
             task.model.train(training)
             self.zeros = each(state, torch.zeros_like)
             self.state = self.zeros
-        self.task = task
+        self.gathered = [self.state] * world_size()
 
     def run(self, network: nn.Module, inputs: Tensor) -> Tensor:
         """The outputs for a batch, which goes on from the one before."""
         if not self.task.streams:
             return network(inputs)
         outputs, state = network(inputs, self.state)
-        self.state = each(state, Tensor.detach)
+        self.state = each(state, lambda tensor: tensor.detach().float())  # as the zeros are
         return outputs
 
     def reset(self) -> None:
         """Begins from nothing, as the streams do."""
         self.state = self.zeros
 
+    def gather(self) -> None:
+        """Brings the states of all processes together, for a checkpoint."""
+        self.gathered = [self.state]
+        if world_size() > 1:
+            self.gathered = [None] * world_size()
+            dist.all_gather_object(self.gathered, self.state)
+
     def state_dict(self) -> dict[str, Any]:
-        return {} if self.state is None else {"state": self.state}
+        return {"states": self.gathered}
 
     def load_state_dict(self, saved: dict[str, Any]) -> None:
-        if saved:
-            self.state = saved["state"]
+        self.gathered = saved["states"]
+        device = torch.device("cpu") if self.zeros is None else first_tensor(self.zeros).device
+        self.state = each(self.gathered[rank()], lambda tensor: tensor.to(device))
+
+
+def first_tensor(state: Any) -> Tensor:
+    while not isinstance(state, Tensor):
+        state = state[0]
+    return state

@@ -18,7 +18,7 @@ from .carried import Carried
 from .checkpoint import load
 from .config import TrainingConfig
 from .distributed import broadcast, processes, rank, total, world_size
-from .samples import apart
+from .samples import apart, share_of_batch
 from .task import Samples, Task
 
 TYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
@@ -60,7 +60,7 @@ def evaluate(
     sums = torch.zeros(3, dtype=torch.float64)
     shares = dict.fromkeys(SHARES if has_events(model) else (), 0.0)  # by name in every process alike
     counts = torch.zeros(len(task.classes or ()), len(task.classes or ()), dtype=torch.float64)
-    size = config.batch_size // world_size() if task.streams else config.batch_size  # the rows of a stream's step
+    size = share_of_batch(config) if task.streams else config.batch_size  # the rows that go on from batch to batch
     carried = Carried(task)
     for inputs, targets in DataLoader(mine, size, num_workers=config.workers, worker_init_fn=apart):
         with record_activity(model) as activities:

@@ -30,6 +30,10 @@ def take_up(path: Path, saved: Mapping[str, Any], parts: Mapping[str, Any], sums
     progress = saved["progress"]
     check_types(path, "progress", progress, PROGRESS)
     check_types(path, "sums", saved["sums"], dict.fromkeys(sums, float))
+    if missing := parts.keys() - saved.keys():
+        raise TaskError(f"{path} cannot be resumed: it lacks {', '.join(sorted(missing))}")
+    if saved["sums"]["samples"] < 0:
+        raise TaskError(f"{path} cannot be used: its sums.samples is {saved['sums']['samples']}, expected 0 or more")
     drawn = {"step", *(f"{part}_{name}" for part in ("train", "validation") for name in sums if name != "samples")}
     for row in progress["rows"]:
         if missing := drawn - row.keys():

@@ -28,12 +28,18 @@ class ResumableSampler(DistributedSampler):
         return islice(super().__iter__(), self.skipped, None)
 
 
-def training_loader(dataset: Samples, config: TrainingConfig, in_order: bool = False) -> DataLoader:
-    """Whole batches of this process's share, in an order that follows from the seed and the epoch, or as they are."""
-    sampler = ResumableSampler(dataset, world_size(), rank(), not in_order, config.seed, drop_last=True)
+def share_of_batch(config: TrainingConfig) -> int:
+    """The samples of a batch that each process has."""
     own_batch, left = divmod(config.batch_size, world_size())
     if left:
         raise TaskError(f"--batch-size {config.batch_size} cannot be divided among {world_size()} processes")
+    return own_batch
+
+
+def training_loader(dataset: Samples, config: TrainingConfig, in_order: bool = False) -> DataLoader:
+    """Whole batches of this process's share, in an order that follows from the seed and the epoch, or as they are."""
+    sampler = ResumableSampler(dataset, world_size(), rank(), not in_order, config.seed, drop_last=True)
+    own_batch = share_of_batch(config)
     if len(sampler) < own_batch:
         raise TaskError(f"--batch-size is {config.batch_size}, more than the {len(dataset)} training samples")
     # A generator of its own: a loader draws from the global one whenever an epoch begins.

@@ -146,9 +146,9 @@ class Run:
         if best is None or (now >= best if task.better == "max" else now <= best):
             self.progress["best"] = now
             self.save("best.pt", {"model": model})
-        self.save("last.pt", self.learner.parts)
-        if self.folder:
+        if self.folder:  # before last.pt, so that a run which is killed in between writes them again
             self.folder.write_metrics(self.progress["rows"], task.metric, task.baseline)
+        self.save("last.pt", self.learner.parts)
 
     def _whole_sums(self) -> list[float]:
         """The sums of all processes."""
@@ -156,6 +156,7 @@ class Run:
 
     def save(self, name: str, parts: dict[str, Any]) -> None:
         """Writes a checkpoint of these parts."""
+        self.learner.carried.gather()
         self.progress["seconds"] = time.perf_counter() - self.started
         sums = dict(zip(self.sums, self._whole_sums(), strict=True))
         kept = {"task": self.config.task, "config": self.settings, "progress": self.progress, "sums": sums}

@@ -95,11 +95,12 @@ def test_the_state_goes_on_without_its_history(corpus):
     whole, _ = network(torch.cat(batches, 1))
     torch.testing.assert_close(torch.cat((first, second), 1), whole)
     assert not carried.state[0].requires_grad
+    carried.gather()
     saved = carried.state_dict()
     carried.reset()
     torch.testing.assert_close(carried.run(network, batches[0]), first)
     carried.load_state_dict(saved)
-    assert torch.equal(carried.state[0], saved["state"][0])
+    assert torch.equal(carried.state[0], saved["states"][0][0])
 
 
 @pytest.mark.parametrize("model", ["indrnn", pytest.param("lstm", marks=pytest.mark.slow)])
@@ -117,7 +118,7 @@ def test_an_interrupted_run_goes_on_to_the_same_bits(corpus, tmp_path, capsys, m
         time.sleep(0.1)
     run.send_signal(signal.SIGKILL)
     run.wait()
-    assert torch.load(tmp_path / "cut" / "last.pt", weights_only=True)["carried"]["state"] is not None
+    assert torch.load(tmp_path / "cut" / "last.pt", weights_only=True)["carried"]["states"][0] is not None
     # The whole run again, cut after its first evaluation.
     config = Config(**torch.load(tmp_path / "whole" / "best.pt", weights_only=True)["config"])
     config.name = "again"
@@ -158,7 +159,7 @@ def test_learns_and_writes(corpus, tmp_path, capsys):
     assert written[0] == written[1] != written[2] and written[0].startswith("Im ") and len(written[0]) == 44
     with pytest.raises(SystemExit):
         generate.main([*best, "--temperature", "0"])
-    assert "expected a --temperature above 0" in capsys.readouterr().err
+    assert "--temperature is 0.0, expected a number from 0.001 to 1000" in capsys.readouterr().err
     damaged = torch.load(best[1], weights_only=True)
     damaged["model"]["output.bias"].fill_(float("inf"))
     torch.save(damaged, best[1])

@@ -98,6 +98,29 @@ def test_utils():
     np.testing.assert_allclose(sigmoid(x), torch.sigmoid(torch.as_tensor(x)), rtol=1e-12, atol=1e-300)
 
 
+def test_gates_that_are_nearly_closed_and_arrays_of_any_type():
+    from indrnn_cupy.compat.min_rnn.min_gru import parallel_scan, sequential_scan
+
+    cell = MinLSTMCell(1, 1)
+    for gate in "fih":
+        getattr(cell, f"linear_{gate}").weights[:] = 1
+    a, b = cell.extract_scan_params(np.array([[-40.0], [-800.0]]))
+    np.testing.assert_allclose((a, b), ([[0.5], [0.5]], [[-20], [-400]]))
+    np.testing.assert_allclose(sigmoid(np.array([-40.0])), np.exp(-40.0), rtol=1e-12)
+    single = np.full((3, 2), 0.5, np.float32)
+    expected = [[0.5, 0.5], [0.75, 0.75], [0.875, 0.875]]
+    for arrays in (
+        (single, single, np.zeros(2)),
+        (single[::-1], single.astype(">f4"), np.zeros(2, int)),
+        (np.concatenate((single, single)), np.concatenate((single, single)), np.zeros(2, bool)),
+    ):
+        for scan in (parallel_scan, sequential_scan):
+            np.testing.assert_allclose(scan(3, 1, 2, *arrays), expected)
+    for wrong in (-1, 4):
+        with pytest.raises(ValueError, match=rf"seq_length is {wrong}, expected 0 to 3, the steps of x"):
+            MinGRUCell(2, 2).process_sequence(single, np.zeros(2), wrong)
+
+
 def test_demo(capsys):
     main(["--model", "lstm"])
     printed = capsys.readouterr().out

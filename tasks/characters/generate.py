@@ -3,6 +3,7 @@
 python -m tasks.characters.generate --checkpoint runs/characters-1/best.pt --prompt "The " --length 300
 """
 
+import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,12 +57,14 @@ def main(arguments: list[str] | None = None) -> None:
             )
         saved = read(config.checkpoint, NetworkConfig.task)
         settings = restore(NetworkConfig, config.checkpoint, saved["config"])
+        settings.device = "cpu"
         settings.check()
         symbols = Symbols(settings.alphabet)
         network = CharacterNetwork(settings, len(symbols))
         load(config.checkpoint, {"model": network}, saved)
-        prompt = symbols.encode(config.prompt.encode(), "--prompt").tolist()
+        prompt = symbols.encode(os.fsencode(config.prompt), "--prompt", mark=False).tolist()
         written = generate(network.eval(), prompt, config.length, config.temperature, config.seed)
+        sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]  # to a terminal of fewer characters
         sys.stdout.write(symbols.decode(prompt + written) + "\n")
 
     guarded(run, "python -m tasks.characters.generate")

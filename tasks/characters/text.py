@@ -42,11 +42,11 @@ class Symbols:
     def __len__(self) -> int:
         return 256 if self.alphabet is None else len(self.alphabet)
 
-    def encode(self, content: bytes, name: str) -> Tensor:
-        """The numbers of the symbols, (N,)."""
+    def encode(self, content: bytes, name: str, mark: bool = True) -> Tensor:
+        """The numbers of the symbols, (N,); `mark`: a byte-order mark at the beginning is none of them."""
         if self.alphabet is None:
             return torch.frombuffer(bytearray(content), dtype=torch.uint8).long() if content else torch.empty(0).long()
-        text = _decoded(content, name)
+        text = _decoded(content, name, mark)
         if unknown := set(text) - set(self.alphabet):
             raise TaskError(f"{name} has the character {min(unknown)!r}, which the model has not learned")
         numbers = {character: number for number, character in enumerate(self.alphabet)}
@@ -58,9 +58,9 @@ class Symbols:
         return "".join(self.alphabet[number] for number in numbers)
 
 
-def _decoded(content: bytes, name: str) -> str:
+def _decoded(content: bytes, name: str, mark: bool = True) -> str:
     try:
-        return content.decode("utf-8-sig")
+        return content.decode("utf-8-sig" if mark else "utf-8")
     except UnicodeDecodeError as error:
         raise TaskError(f"{name} is not UTF-8 text: {error}; --vocabulary bytes takes any file") from None
 

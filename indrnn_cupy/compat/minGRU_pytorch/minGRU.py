@@ -48,6 +48,9 @@ class minGRU(nn.Module):
         if f"{cls.joined}.weight" not in weights or not names >= weights.keys():
             found = ", ".join(weights) or "none"
             raise ValueError(f"the weights are {found}; expected {cls.joined}.weight, and perhaps to_out.weight")
+        if any(weight.dim() != 2 or not weight.numel() for weight in weights.values()):
+            shapes = ", ".join(str(tuple(weight.shape)) for weight in weights.values())
+            raise ValueError(f"the weights have shapes {shapes}, expected matrices")
         rows, dim = weights[f"{cls.joined}.weight"].shape
         units = rows // len(cls.order)
         module = cls(dim, (units + 0.5) / dim, proj_out="to_out.weight" in weights)

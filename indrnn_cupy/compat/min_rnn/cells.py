@@ -31,7 +31,10 @@ class MinCell:
 
     def process_sequence(self, x: Array, h0: Array, seq_length: int | None = None) -> Array:
         """Every state, (T, H), of x (T, C)."""
-        x, h0 = np.asarray(x)[:seq_length], np.asarray(h0)
+        x, h0 = np.asarray(x), np.asarray(h0)
+        if seq_length is not None and not 0 <= seq_length <= len(x):
+            raise ValueError(f"seq_length is {seq_length}, expected 0 to {len(x)}, the steps of x")
+        x = x[:seq_length]
         if x.ndim != 2 or x.shape[1] != self.input_size or h0.shape != (self.hidden_size,):
             expected = f"(T, {self.input_size}) and ({self.hidden_size},)"
             raise ValueError(f"x has shape {x.shape} and h0 {h0.shape}, expected {expected}")
@@ -48,9 +51,8 @@ class MinCell:
         *gates, candidate = self._project(np.asarray(x)[:seq_length])
         if self.activation == "tanh":
             candidate = np.tanh(candidate)
-        shares = [sigmoid(gate) for gate in gates]
-        take = shares[0] if len(shares) == 1 else shares[1] / (shares[0] + shares[1])
-        keep = 1 - take if len(shares) == 1 else shares[0] / (shares[0] + shares[1])
+        taken = gates[0] if len(gates) == 1 else np.logaddexp(0, -gates[0]) - np.logaddexp(0, -gates[1])
+        keep, take = sigmoid(-taken), sigmoid(taken)  # of two gates, f / (f + i) and i / (f + i)
         return keep.astype(self._numpy_type()), (take * candidate).astype(self._numpy_type())
 
     def _project(self, x: Array) -> list[Array]:

@@ -22,13 +22,14 @@ def parallel_scan(seq_length: int, batch_size: int, hidden_size: int, a: Array, 
 
     `batch_size` is not used, as there. The results for more than four steps are right, which they are not there.
     """
-    a, b, h0 = (np.asarray(array) for array in (a, b, h0))
-    shape = seq_length, hidden_size
+    kind = np.result_type(a, b, h0, np.float32).newbyteorder("=")
+    a, b, h0 = (np.ascontiguousarray(array, kind) for array in (a, b, h0))
+    a, b, shape = a[:seq_length], b[:seq_length], (seq_length, hidden_size)
     if a.shape != shape or b.shape != shape or h0.shape != shape[1:]:
         raise ValueError(
             f"a, b and h0 have shapes {a.shape}, {b.shape} and {h0.shape}, expected {shape} twice, {shape[1:]}"
         )
-    steps = [torch.as_tensor(array).unsqueeze(-2) for array in (a, b, h0)]
+    steps = [torch.tensor(array).unsqueeze(-2) for array in (a, b, h0)]
     return F.linear_recurrence(*steps)[0].squeeze(1).numpy()
 
 

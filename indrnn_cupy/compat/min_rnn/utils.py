@@ -9,7 +9,8 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 def sigmoid(x: Array) -> Array:
     """1 / (1 + exp(-x)), which does not overflow."""
-    return 0.5 * (1 + np.tanh(0.5 * np.asarray(x)))
+    small = np.exp(-np.abs(x))
+    return np.where(np.asarray(x) >= 0, 1, small) / (1 + small)
 
 
 class LinearLayer:
