@@ -52,7 +52,7 @@ class Carried:
     def gather(self) -> None:
         """Brings the states of all processes together, for a checkpoint."""
         self.gathered = [self.state]
-        if world_size() > 1:
+        if self.task.streams and world_size() > 1:
             self.gathered = [None] * world_size()
             dist.all_gather_object(self.gathered, self.state)
 

@@ -90,13 +90,13 @@ class Run:
         if self.progress["best"] is not None:
             opened.best_model(config, model)  # as it is needed in the end
         opened.write_config(self.settings)
+        if self.step >= config.steps:  # a kill may have left the last row unwritten
+            opened.write_metrics(self.progress["rows"], task.metric, task.baseline)
         sizes = ", ".join(f"{len(getattr(task, part)):,} {part}" for part in ("training", "validation", "test"))
         parameters = sum(parameter.numel() for parameter in model.parameters())
-        where = (
-            f"{(n := torch.get_num_threads())} thread{'s' * (n > 1)}"
-            if self.device.type == "cpu"
-            else torch.cuda.get_device_name()
-        )
+        threads = torch.get_num_threads()
+        on_cpu = f"{threads} thread" + "s" * (threads > 1)
+        where = on_cpu if self.device.type == "cpu" else torch.cuda.get_device_name()
         print(f"{opened.path}/: {sizes} samples; {parameters:,} parameters; on {self.device}, {where}", flush=True)
         return opened
 
@@ -146,9 +146,9 @@ class Run:
         if best is None or (now >= best if task.better == "max" else now <= best):
             self.progress["best"] = now
             self.save("best.pt", {"model": model})
-        if self.folder:  # before last.pt, so that a run which is killed in between writes them again
-            self.folder.write_metrics(self.progress["rows"], task.metric, task.baseline)
         self.save("last.pt", self.learner.parts)
+        if self.folder:
+            self.folder.write_metrics(self.progress["rows"], task.metric, task.baseline)
 
     def _whole_sums(self) -> list[float]:
         """The sums of all processes."""

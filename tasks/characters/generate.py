@@ -51,10 +51,10 @@ def generate(network: CharacterNetwork, prompt: list[int], length: int, temperat
 def main(arguments: list[str] | None = None) -> None:
     def run() -> None:
         config = tyro.cli(Config, args=arguments, prog="python -m tasks.characters.generate", description=__doc__)
-        if not config.temperature > 0 or config.length < 0 or not config.prompt:
-            raise TaskError(
-                "expected a --temperature above 0, a --length of 0 or more, and a --prompt that is not empty"
-            )
+        if not 1e-3 <= config.temperature <= 1e3:
+            raise TaskError(f"--temperature is {config.temperature}, expected a number from 0.001 to 1000")
+        if config.length < 0 or not config.prompt or not 0 <= config.seed < 2**63:
+            raise TaskError("expected a --length and a --seed of 0 or more, and a --prompt that is not empty")
         saved = read(config.checkpoint, NetworkConfig.task)
         settings = restore(NetworkConfig, config.checkpoint, saved["config"])
         settings.device = "cpu"
