@@ -4,5 +4,5 @@
 
 INLINE auto sru(Input auto x, Input auto forget, Input auto reset, Input auto skip, Weights<2> auto v, State auto c) {
     const auto c_next = sru_state(x, forget, v, c);
-    return states(c_next).output(mix(shares(sru_reset(reset, v, c)), skip, activation(c_next)));
+    return states(c_next).output(mix(shares(fma(v[1], c, reset)), skip, activation(c_next)));
 }

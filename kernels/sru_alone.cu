@@ -3,5 +3,5 @@
 
 INLINE auto sru_alone(Input auto x, Input auto forget, Input auto reset, Weights<2> auto v, State auto c) {
     const auto c_next = sru_state(x, forget, v, c);
-    return states(c_next).output(sigmoid(sru_reset(reset, v, c)) * activation(c_next));
+    return states(c_next).output(sigmoid(fma(v[1], c, reset)) * activation(c_next));
 }

@@ -6,15 +6,10 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
+from indrnn_cupy.functional.arrays import each
+
 from .distributed import rank, world_size
 from .task import Task
-
-
-def each(state: Any, change: Any) -> Any:
-    """A nested state with every tensor changed."""
-    if isinstance(state, Tensor):
-        return change(state)
-    return tuple(each(part, change) for part in state)
 
 
 class Carried:
@@ -33,7 +28,7 @@ class Carried:
             with torch.no_grad():
                 _, state = task.model(first[:, :1], None)
             task.model.train(training)
-            self.zeros = each(state, torch.zeros_like)
+            self.zeros = each(torch.zeros_like, state)
             self.state = self.zeros
         self.gathered = [self.state] * world_size()
 
@@ -42,7 +37,7 @@ class Carried:
         if not self.task.streams:
             return network(inputs)
         outputs, state = network(inputs, self.state)
-        self.state = each(state, lambda tensor: tensor.detach().float())  # as the zeros are
+        self.state = each(lambda tensor: tensor.detach().float(), state)  # as the zeros are
         return outputs
 
     def reset(self) -> None:
@@ -61,11 +56,5 @@ class Carried:
 
     def load_state_dict(self, saved: dict[str, Any]) -> None:
         self.gathered = saved["states"]
-        device = torch.device("cpu") if self.zeros is None else first_tensor(self.zeros).device
-        self.state = each(self.gathered[rank()], lambda tensor: tensor.to(device))
-
-
-def first_tensor(state: Any) -> Tensor:
-    while not isinstance(state, Tensor):
-        state = state[0]
-    return state
+        device = next(self.task.model.parameters()).device
+        self.state = each(lambda tensor: tensor.to(device), self.gathered[rank()])

@@ -82,6 +82,8 @@ def make_body(
     """
     if config.model in PEERS:
         return PeerNetwork(config, input_size, config.hidden_size, config.num_layers, config.dropout)
+    if options.get("norm") == "none":
+        options["norm"] = None
     options |= {**recurrence_options(config, steps), "dropout": config.dropout, "norm_first": config.norm_first}
     if "longest_memory" in options and config.network in ("residual", "reversible"):
         options |= {"norm_first": True}  # whose bias sets the memory

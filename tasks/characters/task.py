@@ -50,8 +50,7 @@ class CharacterNetwork(nn.Module):
     def __init__(self, config: Config, symbols: int) -> None:
         super().__init__()
         self.embedding = nn.Embedding(symbols, config.embedding_size)
-        norm = None if config.norm == "none" else config.norm
-        self.body = make_body(config, config.embedding_size, config.window, (1 / 2, 1 / 2), norm=norm)
+        self.body = make_body(config, config.embedding_size, config.window, (1 / 2, 1 / 2), norm=config.norm)
         tied, width = config.tie_weights, self.body.output_size
         self.between = nn.Linear(width, config.embedding_size) if tied and width != config.embedding_size else None
         self.output = nn.Linear(config.embedding_size if tied else width, symbols)
@@ -79,10 +78,8 @@ def bits(logits: Tensor, targets: Tensor) -> Tensor:
 
 def make_task(config: Config) -> Task:
     name, content = config.text or "the embedded text", read(config.text)
-    symbols = Symbols(config.alphabet)
-    if config.vocabulary == "characters" and config.alphabet is None:
-        symbols = Symbols.of(content, config.vocabulary, name)
-        config.alphabet = symbols.alphabet
+    symbols = Symbols.of(content, config.vocabulary, name) if config.alphabet is None else Symbols(config.alphabet)
+    config.alphabet = symbols.alphabet
     training, validation, test = (
         Streams(numbers, config.batch_size, config.window, part)
         for part, numbers in parts(symbols.encode(content, name)).items()

@@ -34,7 +34,7 @@ class Config:
     checkpoint: Annotated[Path, tyro.conf.Positional]
     """The best.pt of a run of any task."""
     output: Path | None = None
-    """The folder for the pictures; by default `inspect`, beside the checkpoint."""
+    """The folder that the pictures are saved to. Default: `inspect` in the folder of the checkpoint."""
     data: str | None = None
     """Where the run's data are, if not where its settings say."""
     sample: int = 0

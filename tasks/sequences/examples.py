@@ -11,8 +11,6 @@ from ..files import opened
 from .series import SeriesSet, make_set
 from .ts import read_ts
 
-EXAMPLES = ("digits", "digit-rows", "japanese-vowels")
-
 
 def read_example(name: str) -> SeriesSet:
     """The 1,797 digits of scikit-learn, 8 x 8 pixels, as 64 steps or as 8 rows; or JapaneseVowels of aeon."""

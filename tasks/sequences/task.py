@@ -16,7 +16,7 @@ from ..config import TaskError
 from ..networks import NetworkConfig, activity_loss, make_body, make_classifier, read_out
 from ..task import Task
 from .csv_folder import read_csv_folder
-from .examples import EXAMPLES, read_example
+from .examples import read_example
 from .npz import read_npz
 from .series import SeriesSet
 from .ts import read_ts
@@ -42,7 +42,6 @@ class Config(NetworkConfig):
 
     def check(self) -> None:
         super().check()
-        self.expect("example", EXAMPLES.__contains__, f"one of {', '.join(EXAMPLES)}")
         for name in ("test_share", "validation_share"):
             self.expect(name, lambda v: 0 < v < 1, "a number between 0 and 1")
 
@@ -66,9 +65,8 @@ class SeriesNetwork(nn.Module):
         self.register_buffer("deviation", values.std(0, correction=0).float().clamp(min=1e-6))
         y = training.y.double() if classes is None else torch.zeros(1).double()
         self.register_buffer("target", torch.stack((y.mean(), y.std(correction=0).clamp(min=1e-6))).float())
-        norm = None if config.norm == "none" else config.norm
         channels, length = values.shape[1], training.x.shape[1]
-        self.body = make_body(config, channels, length, (1 / 2, 1 / 2), norm=norm)
+        self.body = make_body(config, channels, length, (1 / 2, 1 / 2), norm=config.norm)
         self.answer = make_classifier(self.body.output_size, classes or 1)
 
     def forward(self, series: Tensor) -> Tensor:

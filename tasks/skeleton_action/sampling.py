@@ -9,12 +9,11 @@ from torch.utils.data import Dataset
 from ..config import TaskError
 from .arrays import SkeletonSet
 
-SAMPLING = ("published", "uniform", "crop")
 SHORTEST_CROP = 0.5  # of a clip
 
 
 def drawn_frames(sampling: str, length: int, size: int, rng: Generator) -> np.ndarray:
-    """Which `size` frames of a clip of this length are taken, by one of SAMPLING; -1 stands for zeros.
+    """Which `size` frames of a clip of this length are taken; -1 stands for zeros.
 
     "uniform": one frame at random of each of `size` equal parts of the clip, whatever its length. "crop": the same of a
     random interval of half the clip or more. "published": :func:`published_frames`.
@@ -65,7 +64,7 @@ class SampledClips(Dataset):
         size: S, the frames drawn.
         random_time: S is from N(size, (size / 4)^2), within size / 4 to 2 size, the same for a batch.
         rotation: degrees by which a clip is turned at most.
-        sampling: how frames are drawn, one of SAMPLING.
+        sampling: how frames are drawn, as in :func:`drawn_frames`.
     """
 
     def __init__(
