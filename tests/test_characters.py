@@ -1,6 +1,7 @@
 """The language model of characters: text to numbers, windows that go on, the carried state, generation, errors."""
 
 import math
+import re
 import signal
 import subprocess
 import sys
@@ -142,6 +143,10 @@ def test_an_interrupted_run_goes_on_to_the_same_bits(corpus, tmp_path, capsys, m
     said = capsys.readouterr().out.splitlines()
     evaluate.main(["--checkpoint", str(tmp_path / "again" / "best.pt")])
     assert said[-1].split("test ")[1] in capsys.readouterr().out
+    evaluate.main(["--checkpoint", str(tmp_path / "again" / "best.pt"), "--by-steps"])
+    by_steps = capsys.readouterr().out
+    measured = [float(re.search(r"bits (\d+\.\d+)", text).group(1)) for text in (said[-1], by_steps)]
+    assert measured[1] == pytest.approx(measured[0], abs=2e-5)
 
 
 def test_learns_and_writes(corpus, tmp_path, capsys):

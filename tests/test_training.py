@@ -71,13 +71,23 @@ def test_trains_writes_its_folder_and_evaluates(tmp_path, capsys):
     assert "last.pt cannot be resumed: it lacks optimizer" in capsys.readouterr().err
 
 
-def test_a_killed_run_goes_on_to_the_same_bits(tmp_path):
+SERIES = "--example digit-rows --hidden-size 8 --num-layers 2 --dropout 0.1 --batch-size 16 --threads 1".split()  # noqa: SIM905
+TEXT = "--hidden-size 8 --num-layers 2 --dropout 0.1 --batch-size 8 --window 16 --threads 1".split()  # noqa: SIM905
+
+
+@pytest.mark.parametrize(
+    ("task", "arguments"),
+    [
+        ("adding_problem", ADDING),
+        pytest.param("sequences", SERIES, marks=pytest.mark.slow),
+        pytest.param("characters", TEXT, marks=pytest.mark.slow),
+    ],
+)
+def test_a_killed_run_goes_on_to_the_same_bits(task, arguments, tmp_path):
     """Killed at a random step; the run after it, and the one without interruption, end with equal bits."""
-    arguments = [*ADDING, "--runs", ".", "--name"]
-    steps = ["--steps", "200", "--evaluate-every", "20"]
-    whole, killed = (
-        start("tasks.adding_problem.train", [*arguments, n, *steps], tmp_path) for n in ("whole", "killed")
-    )
+    arguments = [*arguments, "--steps", "200", "--evaluate-every", "20", "--runs", ".", "--name"]
+    module = f"tasks.{task}.train"
+    whole, killed = (start(module, [*arguments, name], tmp_path) for name in ("whole", "killed"))
     while not (tmp_path / "killed" / "metrics.csv").exists():
         assert killed.poll() is None
         time.sleep(0.05)
@@ -86,7 +96,7 @@ def test_a_killed_run_goes_on_to_the_same_bits(tmp_path):
     killed.communicate()
     before = rows(tmp_path / "killed")
     assert 1 <= len(before) < 10
-    resumed = start("tasks.adding_problem.train", ["--resume", "killed"], tmp_path)
+    resumed = start(module, ["--resume", "killed"], tmp_path)
     for process in (whole, resumed):
         said = process.communicate(timeout=200)[1]
         assert process.returncode == 0, said

@@ -1,7 +1,21 @@
 """Measures a checkpoint on the test part of its text, or of another of the same characters."""
 
+from dataclasses import dataclass
+
 from ..command import evaluate_command
-from .task import Config, make_task
+from ..task import Task
+from . import task
+from .task import CharacterNetwork, SteppedNetwork
+
+
+@dataclass
+class Config(task.Config):
+    by_steps: bool = False
+    """Read one symbol after the other by `step`, as a program does that waits for each."""
+
+
+def make_task(config: Config) -> Task:
+    return task.make_task(config, SteppedNetwork if config.by_steps else CharacterNetwork)
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import torch
 import tyro
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
@@ -71,12 +72,23 @@ class CharacterNetwork(nn.Module):
         return self.output(output if self.between is None else self.between(output))
 
 
+class SteppedNetwork(CharacterNetwork):
+    """The same network, which reads one symbol after the other."""
+
+    def forward(self, symbols: Tensor, state: Any = None) -> tuple[Tensor, Any]:
+        logits = []
+        for symbol in symbols.t():
+            expected, state = self.step(symbol, state)
+            logits.append(expected)
+        return torch.stack(logits, 1), state
+
+
 def bits(logits: Tensor, targets: Tensor) -> Tensor:
     """Bits for each symbol, the mean of each row: (B, T, symbols) and (B, T) to (B,)."""
     return cross_entropy(logits.transpose(1, 2), targets, reduction="none").mean(1) / math.log(2)
 
 
-def make_task(config: Config) -> Task:
+def make_task(config: Config, network: type[CharacterNetwork] = CharacterNetwork) -> Task:
     name, content = config.text or "the embedded text", read(config.text)
     symbols = Symbols.of(content, config.vocabulary, name) if config.alphabet is None else Symbols(config.alphabet)
     config.alphabet = symbols.alphabet
@@ -85,7 +97,7 @@ def make_task(config: Config) -> Task:
         for part, numbers in parts(symbols.encode(content, name)).items()
     )
     return Task(
-        CharacterNetwork(config, len(symbols)),
+        network(config, len(symbols)),
         training,
         validation,
         test,
