@@ -4,7 +4,9 @@ import os
 import shutil
 import subprocess
 import sys
+import sysconfig
 import tarfile
+import venv
 import zipfile
 from pathlib import Path
 
@@ -33,6 +35,7 @@ def test_archives_carry_every_module_and_kernel(built):
     with zipfile.ZipFile(wheel) as archive:
         assert {Path(n).name for n in archive.namelist() if n.startswith("indrnn_cupy/kernels/")} == kernels
         assert {n for n in archive.namelist() if n.endswith(".py")} == modules
+        assert "indrnn_cupy/py.typed" in archive.namelist()
     with tarfile.open(sdist) as archive:
         assert {Path(n).name for n in archive.getnames() if "/kernels/" in n} == kernels
         assert {
@@ -50,3 +53,39 @@ def test_installed_package_runs_from_another_folder(built, tmp_path):
         [sys.executable, "-W", "error", "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True
     )
     assert done.stdout.splitlines() == [str(tmp_path / "site" / "indrnn_cupy" / "kernels"), "3.0"], done.stderr
+
+
+USER = """
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence
+from typing_extensions import assert_type
+
+from indrnn_cupy import EGRU, IndRNN, IndRNNRecurrence, IndyLSTM, PlainNetwork
+from indrnn_cupy import functional as F
+
+x = torch.randn(5, 2, 3)
+assert_type(IndRNN(3, 4)(x), tuple[Tensor, Tensor])
+assert_type(IndyLSTM(3, 4)(x), tuple[Tensor, tuple[Tensor, Tensor]])
+assert_type(IndRNN(3, 4)(pack_padded_sequence(x, torch.tensor([5, 3]))), tuple[PackedSequence, Tensor])
+assert_type(PlainNetwork(3, 4, 2)(x), tuple[Tensor, tuple[Any, ...]])
+assert_type(IndRNNRecurrence(3)(x), tuple[Tensor, Tensor])
+assert_type(EGRU(3, 4)(x)[0], Tensor)
+assert_type(F.indrnn(x, torch.rand(3)), tuple[Tensor, Tensor])
+IndRNN(3, 4)(x, lengths=[5, 3])
+"""
+
+
+def test_a_type_checker_reads_the_installed_package(built, tmp_path):
+    """In an environment that has the wheel, and torch from the one of the tests."""
+    (wheel,) = built.glob("*.whl")
+    venv.create(tmp_path / "env", system_site_packages=False, with_pip=False)
+    (site,) = (tmp_path / "env" / "lib").glob("python3*/site-packages")
+    zipfile.ZipFile(wheel).extractall(site)
+    (site / "torch.pth").write_text(sysconfig.get_path("purelib"))
+    (tmp_path / "user.py").write_text(USER)
+    mypy = [sys.executable, "-m", "mypy", "--python-executable", tmp_path / "env" / "bin" / "python", "user.py"]
+    said = subprocess.run(mypy, cwd=tmp_path, capture_output=True, text=True).stdout
+    assert "list[int]" in said and "Found 1 error" in said, said

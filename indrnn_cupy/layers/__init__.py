@@ -14,6 +14,7 @@ from .indylstm import IndyGRU, IndyGRURecurrence, IndyLSTM, IndyLSTMRecurrence
 from .irevrnn import IRevRNN, IRevRNNRecurrence
 from .mingru import MinGRU, MinGRUCell, MinLSTM, MinLSTMCell
 from .norm import SequenceBatchNorm, StepBatchNorm
+from .output import OutputOnly
 from .padding import last_step, with_differences
 from .reversible import ReversibleNetwork
 from .spiking import LIF, LIFRecurrence
@@ -48,6 +49,7 @@ __all__ = [
     "MinLSTM",
     "MinLSTMCell",
     "MinLSTMRecurrence",
+    "OutputOnly",
     "PlainNetwork",
     "QRNNRecurrence",
     "RGLRURecurrence",

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from .recurrence import Recurrence, assign_, bring_within_
+from .sequence import StateT
 
 
 def above_one(bound: float | None) -> bool:
@@ -20,7 +21,7 @@ def of_last_layer(options: dict[str, Any]) -> dict[str, Any]:
     return {"long_memory": True} | options if above_one(options.get("bound")) else options
 
 
-class BoundedRecurrence(Recurrence):
+class BoundedRecurrence(Recurrence[StateT]):
     """A recurrence alone with a recurrent weight u, `(H,)`, and its bound; see :class:`IndRNNRecurrence`."""
 
     def __init__(
@@ -62,7 +63,7 @@ class BoundedRecurrence(Recurrence):
         return f"{super().extra_repr()}, bound={self.bound}"
 
 
-class MemoryRecurrence(Recurrence):
+class MemoryRecurrence(Recurrence[StateT]):
     """A recurrence alone with a gate that keeps the state, number `keeping` of its inputs."""
 
     keeping: int | None = None  # without one, the recurrence sets its memories itself

@@ -11,7 +11,7 @@ from .padding import last_step, with_differences
 from .sequence import SequenceModule, State
 
 
-class _Layers(SequenceModule):
+class _Layers(SequenceModule[tuple[Any, ...]]):
     """Layers one after the other, each called as `(x, state, lengths=, resets=)`."""
 
     def __init__(self, input_size: int, layers: Iterable[nn.Module], output_size: int) -> None:
@@ -62,7 +62,7 @@ class PlainNetwork(_Layers):
         super().__init__(input_size, layers, width)
 
 
-class ResidualNetwork(SequenceModule):
+class ResidualNetwork(SequenceModule[tuple[Any, ...]]):
     """Pre-activation residual network: a projection, `num_blocks` times x + f(x), and a last recurrence.
 
     f is twice recurrence -> norm -> dropout -> projection, so that there are `2 * num_blocks + 1` recurrences.

@@ -14,7 +14,7 @@ from .recurrence import Recurrence
 from .stack import RecurrentLayers
 
 
-class RGLRURecurrence(Recurrence):
+class RGLRURecurrence(Recurrence[Tensor]):
     r"""The real-gated linear recurrent unit; see :func:`indrnn_cupy.functional.rglru`, with
     :math:`\lambda = 8\,\mathrm{softplus}(\Lambda)`.
 
@@ -56,7 +56,7 @@ class RGLRURecurrence(Recurrence):
         return rglru_call(x, 8 * softplus(of_arithmetic(self.rate)), *self.states(state))
 
 
-class RGLRU(RecurrentLayers):
+class RGLRU(RecurrentLayers[Tensor]):
     """A stack of RG-LRU layers, each one matrix product for input and gates, and the recurrence.
 
     Args:
@@ -74,7 +74,7 @@ class RGLRU(RecurrentLayers):
     kind = RGLRURecurrence
 
 
-class HGRNRecurrence(MemoryRecurrence):
+class HGRNRecurrence(MemoryRecurrence[Tensor]):
     r"""The recurrence of HGRN; see :func:`indrnn_cupy.functional.hgrn`, with :math:`\gamma = \mathrm{sigmoid}(l)`.
 
     Args:
@@ -116,7 +116,7 @@ class HGRNRecurrence(MemoryRecurrence):
         return hgrn_call(x, torch.sigmoid(of_arithmetic(self.lower)), *self.states(state))
 
 
-class HGRN(RecurrentLayers):
+class HGRN(RecurrentLayers[Tensor]):
     """A stack of HGRN layers, each one matrix product for input and forget gate, and the recurrence.
 
     Args:
@@ -134,7 +134,7 @@ class HGRN(RecurrentLayers):
     kind = HGRNRecurrence
 
 
-class LRURecurrence(Recurrence):
+class LRURecurrence(Recurrence[tuple[Tensor, Tensor]]):
     r"""The linear recurrent unit; see :func:`indrnn_cupy.functional.lru`, with
     :math:`\lambda = \exp(-\exp(\nu) + i \exp(\theta))` and :math:`\gamma = \exp(g)`.
 
@@ -196,7 +196,7 @@ class LRURecurrence(Recurrence):
         return lru_call(x, *numbers, (h0, k0), self.activation, batch_first=self.batch_first)
 
 
-class LRU(RecurrentLayers):
+class LRU(RecurrentLayers[tuple[Tensor, Tensor]]):
     """A stack of LRU layers, each a complex projection and the recurrence; the output is `2 * hidden_size` wide.
 
     Args:

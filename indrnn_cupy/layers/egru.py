@@ -1,15 +1,15 @@
 """EGRU layers."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from .egru_recurrence import EGRURecurrence
+from .egru_recurrence import EGRURecurrence, Sequences, State
 from .stack import RecurrentStack
 
 
-class EGRU(RecurrentStack):
+class EGRU(RecurrentStack[State]):
     """A stack of EGRU layers, each a projection and the recurrence, with the shapes of `torch.nn.GRU` and EvNN's words.
 
     Args:
@@ -33,6 +33,10 @@ class EGRU(RecurrentStack):
     Reference: Subramoney et al., "Efficient recurrent architectures through activity sparsity and sparse
     back-propagation through time", ICLR 2023, arXiv 2206.06178.
     """
+
+    if TYPE_CHECKING:
+
+        def __call__(self, *arguments: Any, **options: Any) -> tuple[Tensor, Sequences, State]: ...  # type: ignore[override]
 
     def __init__(
         self,

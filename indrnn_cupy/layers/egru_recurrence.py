@@ -1,7 +1,7 @@
 """The recurrence of EGRU as a module."""
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -24,7 +24,7 @@ def draw_thresholds_(thresholds: Tensor, mean: float) -> None:
     thresholds.copy_(torch.distributions.Beta(a, b).sample(thresholds.shape))
 
 
-class EGRURecurrence(Recurrence):
+class EGRURecurrence(Recurrence[State]):
     r"""The recurrence of the event-based GRU with its recurrent weights; see :func:`indrnn_cupy.functional.egru`.
 
     Args:
@@ -63,6 +63,10 @@ class EGRURecurrence(Recurrence):
     pseudo_derivative_support: Tensor
 
     state_names = ("event0", "cell0", "trace0")
+
+    if TYPE_CHECKING:
+
+        def __call__(self, *arguments: Any, **options: Any) -> tuple[Tensor, Sequences, State]: ...  # type: ignore[override]
 
     def __init__(
         self,

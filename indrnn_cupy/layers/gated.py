@@ -13,7 +13,7 @@ from .bounds import bias_of, check_memory, spread_bias_
 from .recurrence import Recurrence
 
 
-class GatedRecurrence(Recurrence):
+class GatedRecurrence(Recurrence[Tensor]):
     """What :class:`MinGRURecurrence` and :class:`MinLSTMRecurrence` share."""
 
     function: ClassVar[Callable[..., Call]]

@@ -9,7 +9,7 @@ from .bounds import BoundedRecurrence
 from .stack import RecurrentStack
 
 
-class IndRNNRecurrence(BoundedRecurrence):
+class IndRNNRecurrence(BoundedRecurrence[Tensor]):
     r"""The recurrence alone, an activation function with a memory: :math:`h_t = \sigma(x_t + u \odot h_{t-1})`.
 
     Put it where a network has a ReLU; see :func:`indrnn_cupy.functional.indrnn`.
@@ -51,7 +51,7 @@ class IndRNNRecurrence(BoundedRecurrence):
         return indrnn_call(x, self.clamped_weight(), state, self.activation)
 
 
-class IndRNN(RecurrentStack):
+class IndRNN(RecurrentStack[Tensor]):
     r"""A stack of IndRNN layers, each a projection and the recurrence, with the words and shapes of `torch.nn.RNN`:
 
     .. math:: h^l_t = \sigma(W^l x^l_t + b^l + u^l \odot h^l_{t-1}),\quad x^{l+1} = \mathrm{dropout}(h^l)
@@ -59,8 +59,9 @@ class IndRNN(RecurrentStack):
     Args:
         input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional: as in `torch.nn.RNN`; dropout
             acts between layers. There is one bias a layer, that of the projection.
-        activation, bound: as in :class:`IndRNNRecurrence`; with a bound above 1 the last layer begins with a long
-            memory. The activation is what `torch.nn.RNN` calls `nonlinearity`.
+        activation, bound: as in :class:`IndRNNRecurrence`; with a bound above 1 the last layer starts with a long
+            memory.
+        nonlinearity: the name that `torch.nn.RNN` has for `activation`; it takes precedence.
 
     Shape: `forward(x, state=None, *, lengths=None, resets=None)` with x `(T, B, input_size)`, or `(T, input_size)`
     without a batch, or a `PackedSequence`, and the state h0 `(num_layers * directions, B, hidden_size)` gives
@@ -88,6 +89,7 @@ class IndRNN(RecurrentStack):
         bound: float | None = None,
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
+        nonlinearity: str | None = None,
     ) -> None:
         super().__init__(
             input_size,
@@ -100,6 +102,6 @@ class IndRNN(RecurrentStack):
             device,
             dtype,
             IndRNNRecurrence,
-            activation=activation,
+            activation=nonlinearity or activation,
             bound=bound,
         )

@@ -9,7 +9,7 @@ from .bounds import MemoryRecurrence
 from .stack import RecurrentLayers
 
 
-class IndyLSTMRecurrence(MemoryRecurrence):
+class IndyLSTMRecurrence(MemoryRecurrence[tuple[Tensor, Tensor]]):
     r"""The recurrence of an IndyLSTM; see :func:`indrnn_cupy.functional.indylstm`.
 
     Args:
@@ -57,7 +57,7 @@ class IndyLSTMRecurrence(MemoryRecurrence):
         return indylstm_call(x, self.u, self.peepholes, (h0, c0), batch_first=self.batch_first)
 
 
-class IndyLSTM(RecurrentLayers):
+class IndyLSTM(RecurrentLayers[tuple[Tensor, Tensor]]):
     """A stack of IndyLSTM layers, with the arguments and shapes of `torch.nn.LSTM`, which has full recurrent matrices.
 
     Args:
@@ -74,7 +74,7 @@ class IndyLSTM(RecurrentLayers):
     kind = IndyLSTMRecurrence
 
 
-class IndyGRURecurrence(MemoryRecurrence):
+class IndyGRURecurrence(MemoryRecurrence[Tensor]):
     r"""The recurrence of an IndyGRU; see :func:`indrnn_cupy.functional.indygru`.
 
     Arguments and shape: as of :class:`IndyLSTMRecurrence`, with 3 H for 4 H, the state h0, and without peepholes.
@@ -109,7 +109,7 @@ class IndyGRURecurrence(MemoryRecurrence):
         return indygru_call(x, self.u, self.bias, *self.states(state))
 
 
-class IndyGRU(RecurrentLayers):
+class IndyGRU(RecurrentLayers[Tensor]):
     """A stack of IndyGRU layers, with the arguments and shapes of `torch.nn.GRU`, which has full recurrent matrices.
 
     Arguments and attributes: as of :class:`IndyLSTM`, without peepholes.

@@ -14,7 +14,7 @@ from .stack import RecurrentStack
 SMALL = 0.01  # standard deviation of the first inner weights
 
 
-class IRevRNNRecurrence(BoundedRecurrence):
+class IRevRNNRecurrence(BoundedRecurrence[tuple[Tensor, Tensor]]):
     r"""The recurrence alone: IndRNN with a second state, coupled to the first by reversible sub-steps.
 
     See :func:`indrnn_cupy.functional.irevrnn` for the equations.
@@ -79,7 +79,7 @@ class IRevRNNRecurrence(BoundedRecurrence):
         return f"{super().extra_repr()}, rev_len={self.rev_len}, inner_activation={self.inner_activation!r}"
 
 
-class IRevRNN(RecurrentStack):
+class IRevRNN(RecurrentStack[tuple[Tensor, Tensor]]):
     """A stack of IRevRNN layers, each a projection and the recurrence, with the words and shapes of `torch.nn.LSTM`.
 
     Args:

@@ -10,7 +10,7 @@ from .gated import GatedRecurrence, MinGRURecurrence, MinLSTMRecurrence
 from .stack import RecurrentStack
 
 
-class MinGRU(RecurrentStack):
+class MinGRU(RecurrentStack[Tensor]):
     r"""A stack of minGRU layers, each one matrix product for gate and candidate, and the recurrence:
 
     .. math:: (k, c) = W x_t + b,\quad z = \mathrm{sigmoid}(k),\quad h_t = (1 - z) \odot h_{t-1} + z \odot \phi(c)

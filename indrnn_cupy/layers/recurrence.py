@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any, Generic
 
 import torch
 from torch import Tensor, nn
@@ -10,11 +10,12 @@ from torch.nn.utils import parametrize
 
 from ..functional.checks import check_activation
 from ..functional.run import Call, run
+from .sequence import StateT
 
 GIVEN = ("self", "hidden_size", "batch_first", "device", "dtype")  # arguments of every recurrence
 
 
-class Recurrence(nn.Module):
+class Recurrence(nn.Module, Generic[StateT]):
     """A recurrence alone, called as `(x, state=None, *, lengths=None, resets=None, reverse=False)`.
 
     It takes x `(T, B, gates * H)`, as a projection makes it, and gives `(y, state)`, y `(T, B, outputs * H)`; between
@@ -25,6 +26,18 @@ class Recurrence(nn.Module):
     gates = 1  # numbers that it takes for each hidden unit
     outputs = 1  # numbers that it gives for each hidden unit
     state_names: tuple[str, ...] = ("h0",)
+
+    if TYPE_CHECKING:
+
+        def __call__(
+            self,
+            x: Tensor,
+            state: StateT | None = None,
+            *,
+            lengths: Tensor | None = None,
+            resets: Tensor | None = None,
+            reverse: bool = False,
+        ) -> tuple[Tensor, StateT]: ...
 
     def __init__(self, hidden_size: int, activation: str | None, batch_first: bool) -> None:
         super().__init__()

@@ -29,7 +29,7 @@ class Branch(nn.Module):
         return self.projection(y), state
 
 
-class ReversibleNetwork(SequenceModule):
+class ReversibleNetwork(SequenceModule[tuple[Any, ...]]):
     """A projection into two halves, `num_blocks` reversible couplings, and a last recurrence over both.
 
     A coupling is :math:`y_1 = x_1 + F(x_2),\\ y_2 = x_2 + G(y_1)`, with F and G each recurrence -> norm -> dropout ->

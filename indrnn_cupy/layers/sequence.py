@@ -1,6 +1,6 @@
 """What every layer and network shares: padded batches, packed sequences, unbatched input, states and single steps."""
 
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar, overload
 
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
@@ -10,9 +10,10 @@ from ..functional.checks import as_integers, check_lengths
 from .padding import zero_padding
 
 State: TypeAlias = Any  # a tensor, or a tuple of states
+StateT = TypeVar("StateT")
 
 
-class SequenceModule(nn.Module):
+class SequenceModule(nn.Module, Generic[StateT]):
     """A module called as `(x, state=None, *, lengths=None, resets=None)`, which gives `(output, state)`.
 
     A subclass has `_run(x, state, lengths, resets)` for a batch whose padding is zero, and `_check_state`. This is the
@@ -22,6 +23,23 @@ class SequenceModule(nn.Module):
     input_size: int
     batch_first = False
     state_batch = 0  # the dimension of a state's tensors that is the batch
+
+    if TYPE_CHECKING:  # what a type checker should know of `nn.Module.__call__`
+
+        @overload
+        def __call__(
+            self,
+            x: Tensor,
+            state: StateT | None = None,
+            *,
+            lengths: Tensor | None = None,
+            resets: Tensor | None = None,
+        ) -> tuple[Tensor, StateT]: ...
+
+        @overload
+        def __call__(self, x: PackedSequence, state: StateT | None = None) -> tuple[PackedSequence, StateT]: ...
+
+        def __call__(self, *arguments: Any, **options: Any) -> Any: ...
 
     def _run(self, x: Tensor, state: State | None, lengths: Tensor | None, resets: Tensor | None) -> tuple[Any, ...]:
         raise NotImplementedError

@@ -13,7 +13,7 @@ from .recurrence import Recurrence
 from .stack import RecurrentLayers
 
 
-class LIFRecurrence(Recurrence):
+class LIFRecurrence(Recurrence[Tensor]):
     r"""Leaky integrate-and-fire neurons; see :func:`indrnn_cupy.functional.lif`, which also gives the membrane and has
     a refractory time. The input is scaled by :math:`1 - d`.
 
@@ -86,7 +86,7 @@ class LIFRecurrence(Recurrence):
         return f"{super().extra_repr()}, tau={self.tau}, threshold={self.threshold}, {options}"
 
 
-class LIF(RecurrentLayers):
+class LIF(RecurrentLayers[Tensor]):
     """A stack of layers of leaky integrate-and-fire neurons, each a projection and the neurons.
 
     Args:

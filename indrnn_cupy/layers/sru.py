@@ -12,7 +12,7 @@ from .bounds import MemoryRecurrence
 from .stack import RecurrentLayers
 
 
-class SRURecurrence(MemoryRecurrence):
+class SRURecurrence(MemoryRecurrence[Tensor]):
     r"""The recurrence of SRU, whose gates see the unit's own state; see :func:`indrnn_cupy.functional.sru`.
 
     Args:
@@ -55,7 +55,7 @@ class SRURecurrence(MemoryRecurrence):
         return sru_call(x, self.v, c0, skip=True, activation=self.activation)
 
 
-class SRU(RecurrentLayers):
+class SRU(RecurrentLayers[Tensor]):
     """A stack of SRU layers, each one matrix product for state, gates and skip, and the recurrence.
 
     Args:
@@ -110,7 +110,7 @@ class SRU(RecurrentLayers):
         return made
 
 
-class QRNNRecurrence(MemoryRecurrence):
+class QRNNRecurrence(MemoryRecurrence[Tensor]):
     """The fo-pooling of QRNN; see :func:`indrnn_cupy.functional.qrnn`, which has the others.
 
     Arguments and shape: as of :class:`SRURecurrence`, with 3 H for 4 H and without an activation.
@@ -137,7 +137,7 @@ class QRNNRecurrence(MemoryRecurrence):
         return qrnn_call(x, c0, pooling="fo")
 
 
-class QRNN(RecurrentLayers):
+class QRNN(RecurrentLayers[Tensor]):
     """A stack of QRNN layers of window 1: each a projection of one step and the fo-pooling.
 
     For a wider window put a `torch.nn.Conv1d` over the steps before in place of the projection, and

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from ..functional.arrays import each
 from .bounds import of_last_layer
 from .recurrence import Recurrence, check_options
-from .sequence import SequenceModule, State
+from .sequence import SequenceModule, State, StateT
 
 
 def stacked(states: Sequence[State]) -> State:
@@ -30,7 +30,7 @@ def side_by_side(directions: Sequence[tuple[Any, ...]]) -> tuple[Any, ...]:
     )
 
 
-class RecurrentStack(SequenceModule):
+class RecurrentStack(SequenceModule[StateT]):
     """`num_layers` times a `torch.nn.Linear` and a recurrence, in one or both directions.
 
     Further sequences of the last layer's recurrence, as EGRU has them, come between the output and the state.
@@ -120,7 +120,7 @@ class RecurrentStack(SequenceModule):
         return *side_by_side(outputs), stacked(states)
 
 
-class RecurrentLayers(RecurrentStack):
+class RecurrentLayers(RecurrentStack[StateT]):
     """A stack of the recurrence `kind`, with the arguments of `torch.nn.RNN` and the options of the recurrence."""
 
     kind: ClassVar[type[Recurrence]]

@@ -13,7 +13,7 @@ from .recurrence import Recurrence
 from .stack import RecurrentLayers
 
 
-class UnICORNNRecurrence(Recurrence):
+class UnICORNNRecurrence(Recurrence[tuple[Tensor, Tensor]]):
     r"""The oscillators of UnICORNN; see :func:`indrnn_cupy.functional.unicornn`, with
     :math:`s = \Delta t\,\mathrm{sigmoid}(c)`.
 
@@ -64,7 +64,7 @@ class UnICORNNRecurrence(Recurrence):
         return f"{super().extra_repr()}, dt={self.dt}, alpha={self.alpha}"
 
 
-class UnICORNN(RecurrentLayers):
+class UnICORNN(RecurrentLayers[tuple[Tensor, Tensor]]):
     """A stack of UnICORNN layers, each a projection and the oscillators.
 
     Args:
