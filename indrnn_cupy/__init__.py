@@ -5,7 +5,7 @@ from .layers import *  # noqa: F403
 from .layers.derived import recurrence
 from .runtime import KernelError, reuse_freed_memory, use_kernels
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 __all__ = [
     *layers.__all__,
     "KernelError",

@@ -1,8 +1,6 @@
 """SRU, QRNN, IndyLSTM, IndyGRU, UnICORNN, RG-LRU, HGRN, LRU and LIF as modules: first values, options, errors."""
 
 import math
-import re
-from pathlib import Path
 
 import pytest
 import torch
@@ -109,13 +107,6 @@ def test_a_neuron_charges_and_is_reset():
 def test_errors(call, message):
     with pytest.raises((TypeError, ValueError), match=message):
         call(torch.randn(4, 2, 3), torch.rand(3))
-
-
-def test_the_page_runs():
-    page = (Path(__file__).parents[1] / "docs" / "cells.md").read_text()
-    (code,) = re.findall(r"```python\n(.*?)```", page, flags=re.S)
-    exec(code, names := {})
-    assert names["spikes"].shape == names["charge"].shape == (100, 32, 64)
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # torch's compiler itself
