@@ -6,6 +6,8 @@
     parents.npy         (P,) the parent of each joint of one person, the root its own; J is a multiple of P, and persons
                         come one after the other, those who are absent as zeros
     name.npy            (N,) text: what each clip is called
+    subject.npy         (N,) numbers or text, if it is known: who performs each clip
+    view.npy            (N,) the same: which camera sees it; and any other COLUMN.npy
     classes.txt         if the classes have names: one a line
     SPLIT_train.npy     (n,) which clips are for training in a split of that name, e.g. cross_subject
     SPLIT_test.npy      (m,) which are for the test
@@ -15,15 +17,16 @@ Each clip has data in at least one frame; a person whose joints are all at one p
 
 import json
 import os
-import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal
 
 import numpy as np
 
 from ..config import TaskError, first_line
+from ..files import new_folder
 from .bodies import has_data
 
 MOST_CLASSES = 1000
@@ -56,23 +59,15 @@ def write(
     pad: Literal["zero", "last", "repeat"] = "zero",
     classes: Sequence[str] = (),
     made_by: Mapping[str, Any] | None = None,
+    columns: Mapping[str, Sequence[int] | Sequence[str]] = MappingProxyType({}),
 ) -> None:
     """Writes a set whole or not at all, clip by clip, each (frames, J, 3); `shape` is (N, T, J).
 
     Persons without data in a frame, all joints at one point or NaN, become zeros there.
     `pad`: what follows a clip's end: zeros, its last frame, or the clip again. `made_by`: settings, for made_by.json.
+    `columns`: what else is known of each clip, subject and view for example.
     """
-    if folder.exists():
-        raise TaskError(f"{folder} exists; remove it, or choose another folder")
-    draft = folder.with_name(f".{folder.name}.tmp")
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        draft.mkdir()
-    except FileExistsError:
-        raise TaskError(
-            f"{folder} is being written, or that was killed: remove {draft} if nothing writes there"
-        ) from None
-    try:
+    with new_folder(folder) as draft:
         data = np.lib.format.open_memmap(draft / "data.npy", "w+", np.dtype(dtype), (*shape, 3))
         with open(draft / "data.npy", "r+b") as file:  # a full disk is said here, and not by a signal
             os.posix_fallocate(file.fileno(), 0, os.fstat(file.fileno()).st_size)
@@ -91,8 +86,9 @@ def write(
             "length": length,
             "label": np.asarray(label, np.int64),
             "name": np.asarray(name, np.str_),
+            "parents": np.asarray(parents, np.int32),
         }
-        small["parents"] = np.asarray(parents, np.int32)
+        small |= {key: np.asarray(values) for key, values in columns.items()}
         for split, (training, test) in splits.items():
             small |= {f"{split}_train": np.asarray(training, np.int64), f"{split}_test": np.asarray(test, np.int64)}
         for key, values in small.items():
@@ -101,9 +97,6 @@ def write(
             (draft / "classes.txt").write_text("".join(f"{name}\n" for name in classes))
         if made_by is not None:
             (draft / "made_by.json").write_text(json.dumps(made_by, indent=2, default=str) + "\n")
-        draft.rename(folder)
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
 
 
 def zeros_where_absent(clip: np.ndarray, joints: int, name: str) -> np.ndarray:
