@@ -1,4 +1,4 @@
-"""CSV files: rows of text, a table with named columns, and rows of numbers; what is wrong is said with file and line."""
+"""CSV files: rows of text, tables with named columns, rows of numbers. What is wrong is said with file and line."""
 
 import csv
 from collections.abc import Iterable
