@@ -3,13 +3,22 @@
 import os
 import re
 import shutil
+import struct
+import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tokenize import TokenError
 from typing import BinaryIO
 
 from .config import TaskError, first_line
 
+DAMAGED = (
+    *(ValueError, TypeError, LookupError, AttributeError, RuntimeError, MemoryError, OverflowError, EOFError, OSError),
+    *(SyntaxError, TokenError, struct.error, zipfile.BadZipFile, zlib.error),
+)
+"""What numpy raises when it reads a damaged .npy or .npz file."""
 DRAFT = re.compile(r"\..+\.(\d+)\.tmp")
 
 

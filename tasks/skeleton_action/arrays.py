@@ -26,7 +26,7 @@ from typing import Any, Literal
 import numpy as np
 
 from ..config import TaskError, first_line
-from ..files import new_folder
+from ..files import DAMAGED, new_folder
 from .bodies import has_data
 
 MOST_CLASSES = 1000
@@ -119,7 +119,7 @@ def load(path: Path, mapped: bool = False) -> np.ndarray:
             return np.lib.format.read_array(file, allow_pickle=False)
     except FileNotFoundError:
         raise TaskError(f"there is no {path}; tasks/skeleton_action/arrays.py says what a set holds") from None
-    except (ValueError, EOFError, OSError, MemoryError, OverflowError) as error:
+    except DAMAGED as error:
         raise TaskError(f"{path} is not an array of numbers: {first_line(error)}") from None
 
 

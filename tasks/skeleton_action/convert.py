@@ -21,7 +21,8 @@ from ..files import opened
 from .arrays import read_set, read_split
 from .columns import columns, splits
 from .formats import clip_folder, ctr_gcn, pyskl, pyskl_write
-from .formats.source import Source, write_set
+from .formats.source import Source
+from .formats.to_set import write_set
 from .ntu import PARENTS
 
 

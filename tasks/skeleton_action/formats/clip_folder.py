@@ -1,7 +1,7 @@
 """A folder with a file for each clip, and labels.csv, which names them. Its columns are
 
-    file        .npy of (T, J, 3), or (T, M, P, 3) of M persons with P joints each; or .csv with a row for each frame:
-                x, y and z of each joint
+    file        .npy of (T, M, P, 3), M persons with P joints each, or (T, M * P, 3); or .csv with a row for each frame:
+                x, y and z of each joint; where P is not said, joints are of one person, but 50 of two of NTU RGB+D
     label       the class: a number from 0, or text
     name        what the clip is called, if not as its file
     subject, view, or any other: a column of the set
@@ -22,6 +22,7 @@ from ...csv_files import file_of, numbers, table
 from ...files import new_folder, write_whole
 from ..arrays import SkeletonSet, load
 from ..columns import as_column
+from ..ntu import PARENTS
 from .source import Source, columns_of_names, persons_of
 
 
@@ -61,15 +62,15 @@ def positions(path: Path, joints: int | None) -> np.ndarray:
     """A clip (T, M, P, 3); an .npy file is mapped."""
     values = load(path, mapped=True) if path.suffix == ".npy" else numbers(path)
     if values.dtype.kind not in "fiu" or not values.size or values.ndim > 4:
-        raise TaskError(f"{path} is {values.dtype} {values.shape}, expected numbers (T, J, 3) or (T, M, P, 3)")
+        raise TaskError(f"{path} is {values.dtype} {values.shape}, expected numbers (T, M, P, 3) or (T, M * P, 3)")
     if values.ndim == 2 and values.shape[1] % 3 == 0:
         values = values.reshape(len(values), -1, 3)
-    if values.ndim == 3 and joints and values.shape[1] % joints == 0:
-        values = values.reshape(len(values), -1, joints, values.shape[2])
-    elif values.ndim == 3:
-        values = values[:, None]
+    if values.ndim == 3:
+        own = joints or (len(PARENTS) if values.shape[1] % len(PARENTS) == 0 else values.shape[1])
+        if values.shape[1] % own == 0:
+            values = values.reshape(len(values), -1, own, values.shape[2])
     if values.ndim != 4 or values.shape[3] != 3 or values.shape[2] != (joints or values.shape[2]):
-        expected = f"(T, J, 3) or (T, M, {joints or 'P'}, 3), in a .csv rows of J * 3 numbers"
+        expected = f"(T, M, {joints or 'P'}, 3) or (T, M * {joints or 'P'}, 3), in a .csv rows of M * P * 3 numbers"
         raise TaskError(f"{path} has shape {values.shape}, expected {expected}")
     return values
 

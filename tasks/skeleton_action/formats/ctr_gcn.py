@@ -9,9 +9,7 @@ Source: Uason-Chen/CTR-GCN, feeders/feeder_ntu.py and data/ntu/seq_transformatio
 """
 
 import math
-import struct
 import zipfile
-import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,7 +18,7 @@ from typing import IO
 import numpy as np
 
 from ...config import TaskError, first_line
-from ...files import opened, writing
+from ...files import DAMAGED, opened, writing
 from ..arrays import MOST_CLASSES, SkeletonSet
 from .source import Source, persons_of
 
@@ -65,10 +63,7 @@ def reading(path: Path) -> Iterator[zipfile.ZipFile]:
                 yield archive
         except TaskError:
             raise
-        except (
-            *(ValueError, LookupError, EOFError, RuntimeError, MemoryError, OverflowError),
-            *(zipfile.BadZipFile, zlib.error, struct.error),
-        ) as error:
+        except DAMAGED as error:
             raise TaskError(f"{path} is not an .npz file as CTR-GCN has: {first_line(error)}") from None
 
 
@@ -117,7 +112,7 @@ def clips(path: Path, joints: int) -> Iterator[np.ndarray]:
         for side in SIDES:
             for clip in rows(archive, f"x_{side}"):
                 length = int(np.flatnonzero(clip.any(1)).max(initial=-1)) + 1
-                yield clip[:length].reshape(length, -1, joints, 3)
+                yield clip[:length].reshape(length, clip.shape[1] // (3 * joints), joints, 3)
 
 
 def write(path: Path, clips: SkeletonSet, sides: Sequence[np.ndarray], classes: int) -> None:

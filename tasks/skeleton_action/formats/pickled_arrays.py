@@ -12,44 +12,63 @@ from .plain_pickle import Made, Stored
 
 @dataclass(frozen=True)
 class Array:
-    """An array of numbers that a pickle holds."""
+    """An array of numbers that a pickle holds: of the shape `stored`, and then with its axes in that order."""
 
-    shape: tuple[int, ...]
+    stored: tuple[int, ...]
+    axes: tuple[int, ...]
     dtype: np.dtype
-    order: str
-    raw: Any
+    raw: bytes | Stored
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return tuple(self.stored[axis] for axis in self.axes)
 
     def read(self, file: BinaryIO) -> np.ndarray:
         raw = self.raw
         if isinstance(raw, Stored):
             file.seek(raw.start)
-            raw = file.read(raw.stop - raw.start)
-            raw = raw.decode().encode("latin1") if self.raw.is_text else raw
-        return np.frombuffer(raw, self.dtype).reshape(self.shape, order=self.order)  # type: ignore[call-overload]
+            content = file.read(raw.stop - raw.start)
+            raw = content.decode().encode("latin1") if raw.is_text else content
+        return np.frombuffer(raw, self.dtype).reshape(self.stored).transpose(self.axes)
 
 
 def array(value: Any) -> Array:
     """What an array in the pickle is, without reading its numbers; ValueError if it is none or of another type."""
+    axes: Any = None
     match value:
         case Made(name=name, state=(1, tuple(shape), dtype, bool(is_fortran), raw)) if name.endswith("_reconstruct"):
             order = "F" if is_fortran else "C"
-        case Made(name=name, arguments=(raw, dtype, tuple(shape), "C" | "F" as order)) if name.endswith("_frombuffer"):
-            pass
+        case Made(name=name, arguments=(raw, dtype, tuple(shape), order, *more)) if name.endswith("_frombuffer"):
+            axes = more[0] if more else None
         case _:
             raise ValueError(f"is {kind(value)}, expected an array of numbers")
-    if isinstance(raw, Made) and raw.name == "_codecs encode":
-        match raw.arguments:
-            case (str(text), "latin1"):
-                raw = text.encode("latin1")
-            case (Stored(is_text=True) as text, "latin1"):
-                raw = text
     if not all(type(size) is int and size >= 0 for size in shape):
         raise ValueError("has a shape that is not of whole numbers")
-    found = _dtype(dtype)
-    length = raw.length if isinstance(raw, Stored) else len(raw) if isinstance(raw, bytes | bytearray) else -1
+    upwards = tuple(range(len(shape)))
+    if order == "F":
+        shape, axes = shape[::-1], upwards[::-1]
+    elif order == "C":
+        axes = upwards
+    elif not isinstance(axes, tuple) or not all(type(axis) is int for axis in axes) or sorted(axes) != [*upwards]:
+        raise ValueError("has axes in no order that is known")
+    raw, found = _bytes(raw), _dtype(dtype)
+    length = raw.length if isinstance(raw, Stored) else len(raw)
     if math.prod(shape) * found.itemsize != length:
         raise ValueError(f"has the shape {shape} of {found}, which is not what its {length} bytes hold")
-    return Array(shape, found, order, raw)
+    return Array(shape, axes, found, raw)
+
+
+def _bytes(raw: Any) -> bytes | Stored:
+    match raw:
+        case bytes() | bytearray():
+            return bytes(raw)
+        case Stored(is_text=False):
+            return raw
+        case Made(name="_codecs encode", arguments=(str(text), "latin1")):
+            return text.encode("latin1")
+        case Made(name="_codecs encode", arguments=(Stored(is_text=True) as text, "latin1")):
+            return text
+    raise ValueError(f"has {kind(raw)} for its numbers, expected bytes")
 
 
 def _dtype(value: Any) -> np.dtype:
@@ -64,11 +83,10 @@ def _dtype(value: Any) -> np.dtype:
 def whole_number(value: Any) -> int:
     """An int, or a numpy scalar of whole numbers; ValueError otherwise."""
     match value:
-        case Made(name=name, arguments=(dtype, bytes(raw))) if name.endswith("scalar"):
-            if (found := _dtype(dtype)).kind in "iu" and len(raw) == found.itemsize:
-                return int(np.frombuffer(raw, found)[0])
-        case Made(name=name, arguments=(dtype, Made(name="_codecs encode", arguments=(str(text), "latin1")))):
-            return whole_number(Made(name, (dtype, text.encode("latin1"))))
+        case Made(name=name, arguments=(dtype, raw)) if name.endswith("scalar"):
+            found, content = _dtype(dtype), _bytes(raw)
+            if found.kind in "iu" and isinstance(content, bytes) and len(content) == found.itemsize:
+                return int(np.frombuffer(content, found)[0])
         case int() if not isinstance(value, bool):
             return value
     raise ValueError(f"is {kind(value)}, expected a whole number")
