@@ -16,6 +16,7 @@ Each clip has data in at least one frame; a person whose joints are all at one p
 """
 
 import json
+import mmap
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -80,6 +81,7 @@ def write(
                 data[number, len(clip) :] = clip[-1]
             elif pad == "repeat":
                 data[number] = np.resize(clip, data.shape[1:])
+            release(data)
         data.flush()
         del data
         small: dict[str, np.ndarray] = {
@@ -123,6 +125,12 @@ def load(path: Path, mapped: bool = False) -> np.ndarray:
         raise TaskError(f"{path} is not an array of numbers: {first_line(error)}") from None
 
 
+def release(mapped: np.ndarray) -> None:
+    """Gives the memory of an array that is mapped from a file back; what was written to it stays in the file."""
+    if isinstance(mapped.base, mmap.mmap):
+        mapped.base.madvise(mmap.MADV_DONTNEED)
+
+
 def read_set(folder: Path) -> SkeletonSet:
     """A folder's arrays, checked against each other."""
     data, parents = load(folder / "data.npy", mapped=True), load(folder / "parents.npy")
@@ -141,9 +149,11 @@ def read_set(folder: Path) -> SkeletonSet:
             f"{folder} has {data.shape[2]} joints, expected a multiple of the {len(parents)} of parents.npy"
         )
     persons = data.reshape(*data.shape[:2], -1, len(parents), 3)
-    for number in np.flatnonzero(~has_data(persons[:, 0]).any(1)):  # few: most clips have data in their first frame
-        if not has_data(persons[number, : small["length"][number]]).any():
-            raise TaskError(f"{folder}: the clip {small['name'][number]} has no data in any frame; leave it out")
+    for start in range(0, len(data), 1000):  # most clips have data in their first frame
+        for number in start + np.flatnonzero(~has_data(persons[start : start + 1000, 0]).any(1)):
+            if not has_data(persons[number, : small["length"][number]]).any():
+                raise TaskError(f"{folder}: the clip {small['name'][number]} has no data in any frame; leave it out")
+        release(data)
     return SkeletonSet(data, **small, parents=tuple(parents.tolist()))
 
 

@@ -32,7 +32,9 @@ class Source:
 def persons_of(clips: arrays.SkeletonSet, number: int) -> np.ndarray:
     """A clip of a set as (frames, persons, joints, 3), without what is after its end."""
     length = int(clips.length[number])
-    return np.asarray(clips.data[number, :length]).reshape(length, clips.persons, -1, 3)
+    clip = np.array(clips.data[number, :length])
+    arrays.release(clips.data)
+    return clip.reshape(length, clips.persons, -1, 3)
 
 
 def columns_of_names(names: Sequence[str]) -> dict[str, list[int]]:
