@@ -22,8 +22,6 @@ from .pickled_arrays import Array, array, kind, whole_number
 from .plain_pickle import read_pickle
 from .source import Source, columns_of_names
 
-Splits = dict[str, tuple[list[int], list[int]]]
-
 
 @dataclass(frozen=True)
 class Annotation:
@@ -106,12 +104,12 @@ def picture_size(value: Any) -> tuple[int, int]:
     raise ValueError("is not the height and width of a picture")
 
 
-def pairs(path: Path, split: Mapping[str, Any], names: list[str]) -> Splits:
+def pairs(path: Path, split: Mapping[str, Any], names: list[str]) -> dict[str, tuple[list[int], list[int]]]:
     """The splits, each of a list with `train` in its name and one with `val` or `test` there instead."""
     place = {name: number for number, name in enumerate(names)}
     if len(place) < len(names):
         raise TaskError(f"{path} has annotations with the same frame_dir, by which splits name them")
-    found: Splits = {}
+    found = {}
     for key in split:
         for other in (key.replace("train", end) for end in ("val", "test") if "train" in key):
             if other in split:
