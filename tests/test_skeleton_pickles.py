@@ -159,7 +159,7 @@ def test_what_a_pickle_asks_for_is_named(tmp_path, capsys, value, said):
 
 
 def test_little_memory_is_taken_by_files_that_ask_for_much(tmp_path):
-    """In a process that may have 1 GiB more than it begins with; pickle.load would ask for 16 of them."""
+    """In a process that may have 1 GiB more than it begins with; pickle.load fills more for the first of them."""
     program = """
 import resource, sys
 from pathlib import Path

@@ -3,7 +3,7 @@
 The standard library's pickletools names the opcodes; those that make plain values are understood here. Of the names
 that a pickle asks for, the few of NAMES are noted as `Made`, with what follows them; they are not imported, and not
 called. Long strings stay in the file until they are wanted. A pickle.Unpickler with an allow-list would still fill
-16 GB for a file of 9 bytes (a number of its memo), and crash on tuples nested in the key of a dict.
+4 GB for a file of 9 bytes (a number of its memo), and crash on tuples nested in the key of a dict.
 """
 
 import pickletools
