@@ -15,7 +15,8 @@ class TaskError(ValueError):
 
 
 def first_line(error: Exception) -> str:
-    return next(iter(str(error).splitlines()), type(error).__name__)
+    """What an error says, in a line that is not too long: some have the content of a file in it."""
+    return next(iter(str(error).splitlines()), type(error).__name__)[:300]
 
 
 @dataclass

@@ -2,13 +2,23 @@
 
 import os
 import re
+import shutil
+import struct
+import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tokenize import TokenError
 from typing import BinaryIO
 
 from .config import TaskError, first_line
 
+DAMAGED = (
+    *(ValueError, TypeError, LookupError, AttributeError, RuntimeError, MemoryError, OverflowError, EOFError, OSError),
+    *(SyntaxError, TokenError, struct.error, zipfile.BadZipFile, zlib.error),
+)
+"""What numpy raises when it reads a damaged .npy or .npz file."""
 DRAFT = re.compile(r"\..+\.(\d+)\.tmp")
 
 
@@ -31,15 +41,43 @@ def opened(path: Path) -> Iterator[BinaryIO]:
             yield file
 
 
-def write_whole(path: Path, content: bytes) -> None:
-    """Writes a file whole or not at all."""
+@contextmanager
+def writing(path: Path) -> Iterator[BinaryIO]:
+    """A file to write to, which takes its place when it is whole."""
     draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")  # as DRAFT
     with naming(path, "written"):
         try:
-            draft.write_bytes(content)
+            with open(draft, "wb") as file:
+                yield file
             os.replace(draft, path)
         finally:
             draft.unlink(missing_ok=True)
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Writes a file whole or not at all."""
+    with writing(path) as file:
+        file.write(content)
+
+
+@contextmanager
+def new_folder(folder: Path) -> Iterator[Path]:
+    """A folder to fill, which takes its place, where nothing may be, when it is whole."""
+    if folder.exists():
+        raise TaskError(f"{folder} exists; remove it, or choose another folder")
+    draft = folder.with_name(f".{folder.name}.tmp")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        draft.mkdir()
+    except FileExistsError:
+        raise TaskError(
+            f"{folder} is being written, or that was killed: remove {draft} if nothing writes there"
+        ) from None
+    try:
+        yield draft
+        draft.rename(folder)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
 
 
 def clear_drafts(folder: Path) -> None:

@@ -9,13 +9,12 @@
 and no pickled objects.
 """
 
-import zipfile
 from pathlib import Path
 
 import numpy as np
 
 from ..config import TaskError, first_line
-from ..files import opened
+from ..files import DAMAGED, opened
 from .series import SeriesSet, make_set
 
 NAMES = {"x", "y", "lengths", "split", "group"}
@@ -26,7 +25,7 @@ def read_npz(path: Path, regression: bool) -> SeriesSet:
         try:
             with np.load(file, allow_pickle=False) as content:
                 arrays = {name: content[name] for name in content.files if name in NAMES}
-        except (ValueError, OSError, EOFError, KeyError, AttributeError, zipfile.BadZipFile, MemoryError) as error:
+        except DAMAGED as error:
             raise TaskError(f"{path} is not an .npz file of plain arrays: {first_line(error)}") from None
     if missing := {"x", "y"} - arrays.keys():
         raise TaskError(f"{path} lacks {', '.join(sorted(missing))}; expected x, y, and perhaps lengths, split, group")

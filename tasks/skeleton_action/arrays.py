@@ -6,6 +6,8 @@
     parents.npy         (P,) the parent of each joint of one person, the root its own; J is a multiple of P, and persons
                         come one after the other, those who are absent as zeros
     name.npy            (N,) text: what each clip is called
+    subject.npy         (N,) numbers or text, if it is known: who performs each clip
+    view.npy            (N,) the same: which camera sees it; and any other COLUMN.npy
     classes.txt         if the classes have names: one a line
     SPLIT_train.npy     (n,) which clips are for training in a split of that name, e.g. cross_subject
     SPLIT_test.npy      (m,) which are for the test
@@ -14,16 +16,18 @@ Each clip has data in at least one frame; a person whose joints are all at one p
 """
 
 import json
+import mmap
 import os
-import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal
 
 import numpy as np
 
 from ..config import TaskError, first_line
+from ..files import DAMAGED, new_folder
 from .bodies import has_data
 
 MOST_CLASSES = 1000
@@ -56,23 +60,15 @@ def write(
     pad: Literal["zero", "last", "repeat"] = "zero",
     classes: Sequence[str] = (),
     made_by: Mapping[str, Any] | None = None,
+    columns: Mapping[str, Sequence[int] | Sequence[str]] = MappingProxyType({}),
 ) -> None:
     """Writes a set whole or not at all, clip by clip, each (frames, J, 3); `shape` is (N, T, J).
 
     Persons without data in a frame, all joints at one point or NaN, become zeros there.
     `pad`: what follows a clip's end: zeros, its last frame, or the clip again. `made_by`: settings, for made_by.json.
+    `columns`: what else is known of each clip, subject and view for example.
     """
-    if folder.exists():
-        raise TaskError(f"{folder} exists; remove it, or choose another folder")
-    draft = folder.with_name(f".{folder.name}.tmp")
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        draft.mkdir()
-    except FileExistsError:
-        raise TaskError(
-            f"{folder} is being written, or that was killed: remove {draft} if nothing writes there"
-        ) from None
-    try:
+    with new_folder(folder) as draft:
         data = np.lib.format.open_memmap(draft / "data.npy", "w+", np.dtype(dtype), (*shape, 3))
         with open(draft / "data.npy", "r+b") as file:  # a full disk is said here, and not by a signal
             os.posix_fallocate(file.fileno(), 0, os.fstat(file.fileno()).st_size)
@@ -85,14 +81,16 @@ def write(
                 data[number, len(clip) :] = clip[-1]
             elif pad == "repeat":
                 data[number] = np.resize(clip, data.shape[1:])
+            release(data)
         data.flush()
         del data
         small: dict[str, np.ndarray] = {
             "length": length,
             "label": np.asarray(label, np.int64),
             "name": np.asarray(name, np.str_),
+            "parents": np.asarray(parents, np.int32),
         }
-        small["parents"] = np.asarray(parents, np.int32)
+        small |= {key: np.asarray(values) for key, values in columns.items()}
         for split, (training, test) in splits.items():
             small |= {f"{split}_train": np.asarray(training, np.int64), f"{split}_test": np.asarray(test, np.int64)}
         for key, values in small.items():
@@ -101,9 +99,6 @@ def write(
             (draft / "classes.txt").write_text("".join(f"{name}\n" for name in classes))
         if made_by is not None:
             (draft / "made_by.json").write_text(json.dumps(made_by, indent=2, default=str) + "\n")
-        draft.rename(folder)
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
 
 
 def zeros_where_absent(clip: np.ndarray, joints: int, name: str) -> np.ndarray:
@@ -126,8 +121,14 @@ def load(path: Path, mapped: bool = False) -> np.ndarray:
             return np.lib.format.read_array(file, allow_pickle=False)
     except FileNotFoundError:
         raise TaskError(f"there is no {path}; tasks/skeleton_action/arrays.py says what a set holds") from None
-    except (ValueError, EOFError, OSError, MemoryError, OverflowError) as error:
+    except DAMAGED as error:
         raise TaskError(f"{path} is not an array of numbers: {first_line(error)}") from None
+
+
+def release(mapped: np.ndarray) -> None:
+    """Gives the memory of an array that is mapped from a file back; what was written to it stays in the file."""
+    if isinstance(mapped.base, mmap.mmap):
+        mapped.base.madvise(mmap.MADV_DONTNEED)
 
 
 def read_set(folder: Path) -> SkeletonSet:
@@ -148,9 +149,11 @@ def read_set(folder: Path) -> SkeletonSet:
             f"{folder} has {data.shape[2]} joints, expected a multiple of the {len(parents)} of parents.npy"
         )
     persons = data.reshape(*data.shape[:2], -1, len(parents), 3)
-    for number in np.flatnonzero(~has_data(persons[:, 0]).any(1)):  # few: most clips have data in their first frame
-        if not has_data(persons[number, : small["length"][number]]).any():
-            raise TaskError(f"{folder}: the clip {small['name'][number]} has no data in any frame; leave it out")
+    for start in range(0, len(data), 1000):  # most clips have data in their first frame
+        for number in start + np.flatnonzero(~has_data(persons[start : start + 1000, 0]).any(1)):
+            if not has_data(persons[number, : small["length"][number]]).any():
+                raise TaskError(f"{folder}: the clip {small['name'][number]} has no data in any frame; leave it out")
+        release(data)
     return SkeletonSet(data, **small, parents=tuple(parents.tolist()))
 
 

@@ -1,12 +1,11 @@
 """NAME.npz, what txt2npy makes of NAME.skeleton: one clip as arrays, without pickles."""
 
-import zipfile
-import zlib
 from pathlib import Path
 
 import numpy as np
 
 from ..config import TaskError, first_line
+from ..files import DAMAGED
 from .bodies import has_data
 from .skeleton_file import JOINTS, Skeleton
 
@@ -39,9 +38,6 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
             raise ValueError("numbers that cannot be")
         if not seen.any():
             raise ValueError("no body has data in any frame; remove it")
-    except (
-        *(OSError, ValueError, KeyError, TypeError, EOFError, OverflowError, MemoryError),
-        *(zipfile.BadZipFile, zlib.error),
-    ) as error:
+    except DAMAGED as error:
         raise TaskError(f"{path} is not a clip that txt2npy wrote: {first_line(error)}") from None
     return clip
