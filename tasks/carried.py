@@ -58,3 +58,15 @@ class Carried:
         self.gathered = saved["states"]
         device = next(self.task.model.parameters()).device
         self.state = each(lambda tensor: tensor.to(device), self.gathered[rank()])
+
+
+class Carrying(nn.Module):
+    """The network of a task as a module of inputs alone, which carries the state from call to call."""
+
+    def __init__(self, task: Task) -> None:
+        super().__init__()
+        self.model, self.carried = task.model, Carried(task)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        with torch.no_grad():
+            return self.carried.run(self.model, inputs)

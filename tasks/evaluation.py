@@ -14,7 +14,7 @@ from indrnn_cupy import EGRURecurrence, record_activity
 from indrnn_cupy.layers.activity import SHARES
 
 from . import confusion
-from .carried import Carried
+from .carried import Carried, Carrying
 from .checkpoint import load
 from .config import TrainingConfig
 from .distributed import broadcast, processes, rank, total, world_size
@@ -29,13 +29,18 @@ def autocast(config: TrainingConfig, device: torch.device) -> torch.autocast:
     return torch.autocast(device.type, TYPES[config.precision], enabled=config.precision != "fp32")
 
 
-def estimate_norms(model: nn.Module, dataset: Samples, config: TrainingConfig, device: torch.device) -> None:
-    """Sets the statistics of batch norm to their mean over some samples: a running mean lags behind a recurrence."""
-    if any(isinstance(module, _BatchNorm) for module in model.modules()):
-        chosen = torch.randperm(len(dataset), generator=torch.Generator().manual_seed(config.seed))[:NORM_SAMPLES]
-        batch = min(config.batch_size, len(chosen))
-        update_bn(DataLoader(Subset(dataset, chosen.tolist()), batch, drop_last=True), model, device)
-        broadcast(model)
+def estimate_norms(task: Task, config: TrainingConfig, device: torch.device) -> None:
+    """Sets the statistics of batch norm to their mean over some samples: a running mean lags behind a recurrence.
+
+    Samples are drawn at random; streams are read from their beginning, as their statistics depend on the carried state.
+    """
+    if any(isinstance(module, _BatchNorm) for module in task.model.modules()):
+        count = min(NORM_SAMPLES, len(task.training))
+        drawn = torch.randperm(len(task.training), generator=torch.Generator().manual_seed(config.seed))[:count]
+        chosen = range(count) if task.streams else drawn.tolist()
+        loader = DataLoader(Subset(task.training, chosen), min(config.batch_size, count), drop_last=True)
+        update_bn(loader, Carrying(task), device)
+        broadcast(task.model)
 
 
 def has_events(model: nn.Module) -> bool:

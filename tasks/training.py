@@ -129,7 +129,7 @@ class Run:
         self.bar.set_postfix_str("evaluating")
         model, task, config = self.learner.model, self.task, self.config
         with autocast(config, self.device):
-            estimate_norms(model, task.training, config, self.device)
+            estimate_norms(task, config, self.device)
             measured = evaluate(model, task, task.validation, config, self.device).values
         if not math.isfinite(measured["loss"]):
             raise TaskError(f"the validation loss is not finite after {self.step} steps; try a smaller --learning-rate")

@@ -16,6 +16,7 @@ from tasks.characters import evaluate, generate, text, train
 from tasks.characters.task import CharacterNetwork, Config, bits, make_task
 from tasks.characters.text import Streams, Symbols, parts
 from tasks.config import TaskError
+from tasks.evaluation import estimate_norms
 from tasks.training import train as train_run
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -147,6 +148,25 @@ def test_an_interrupted_run_goes_on_to_the_same_bits(corpus, tmp_path, capsys, m
     by_steps = capsys.readouterr().out
     measured = [float(re.search(r"bits (\d+\.\d+)", text).group(1)) for text in (said[-1], by_steps)]
     assert measured[1] == pytest.approx(measured[0], abs=2e-5)
+
+
+def test_norms_are_estimated_with_the_carried_state(corpus):
+    config = Config(text=str(corpus), hidden_size=8, num_layers=2, dropout=0.0, batch_size=4, window=8)
+    task = make_task(config)
+    estimate_norms(task, config, torch.device("cpu"))
+    norms = [module for module in task.model.modules() if isinstance(module, torch.nn.BatchNorm1d)]
+    estimated = [norm.running_mean.clone() for norm in norms]
+    streams = torch.stack([task.training.inputs[row].flatten() for row in range(4)])  # each without a break
+    seen = {}
+    for number, norm in enumerate(norms):
+        norm.register_forward_pre_hook(lambda _, x, number=number: seen.setdefault(number, []).append(x[0].detach()))
+    state = None
+    with torch.no_grad():
+        task.model.train()
+        for window in streams.split(8, 1):
+            _, state = task.model(window, state)
+    for number in range(2):
+        torch.testing.assert_close(estimated[number], torch.stack(seen[number]).mean((0, 1)), rtol=1e-4, atol=1e-5)
 
 
 def test_learns_and_writes(corpus, tmp_path, capsys):

@@ -23,6 +23,7 @@ from tasks.adding_problem.task import AddingSequences
 from tasks.interruption import Interruption
 from tasks.run_folder import RunFolder
 from tasks.sequential_mnist import evaluate, train
+from tasks.task import Task
 
 ROOT = Path(__file__).resolve().parents[1]
 MNIST = ROOT / "package" / "data"  # where the README puts it
@@ -205,7 +206,8 @@ def test_batches_larger_than_the_samples_that_norms_are_estimated_from(monkeypat
     monkeypatch.setattr(evaluation, "NORM_SAMPLES", 10)
     norm = torch.nn.BatchNorm1d(3)
     data = torch.utils.data.TensorDataset(torch.randn(40, 3) + 5, torch.zeros(40))
-    evaluation.estimate_norms(norm, data, adding.PRESETS["default"], torch.device("cpu"))
+    task = Task(norm, data, data, data, loss=None, score=None, metric="none", better="min")
+    evaluation.estimate_norms(task, adding.PRESETS["default"], torch.device("cpu"))
     assert (norm.running_mean > 4).all() and norm.num_batches_tracked == 1
 
 
