@@ -180,7 +180,11 @@ def test_learns_and_writes(corpus, tmp_path, capsys):
         (b"a", [], "the training part of the text has 1 symbols"),
         (b"\xff\xfe\xfa" * 999, [], "is not UTF-8 text"),
         (b"abc " * 99, ["--window", "0"], "--window is 0, expected a number above 0"),
-        (b"abc " * 99, ["--model", "lstm", "--network", "dense"], "--model lstm has one network, plain"),
+        (
+            b"abc " * 99,
+            ["--model", "lstm", "--network", "dense"],
+            "--network is dense, expected plain for --model lstm",
+        ),
         (b"abc " * 99, ["--text", "/nowhere"], "/nowhere cannot be read"),
     ],
 )

@@ -176,9 +176,9 @@ class Poison:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", "not a checkpoint of tensors alone"),
-        (b"no zip", "not a checkpoint of tensors alone"),
-        (Poison(), "not a checkpoint of tensors alone"),
+        (b"", "not a checkpoint of tensors only"),
+        (b"no zip", "not a checkpoint of tensors only"),
+        (Poison(), "not a checkpoint of tensors only"),
         ({"weight": torch.zeros(3)}, "not a checkpoint of these tasks"),
         (
             {"task": "adding_problem", "config": {}, "model": {}},
@@ -186,7 +186,7 @@ class Poison:
         ),
         (
             {"task": "sequential_mnist", "config": {"other": 1}, "model": {}},
-            "of another version of this task: its config has the unknown entries other",
+            "from another version of this task: its config has unknown entries: other",
         ),
         ({"task": "sequential_mnist", "config": vars(Config()), "model": {}}, "it lacks model.order"),
         (
@@ -207,7 +207,7 @@ def test_wrong_checkpoints_end_with_one_line_and_status_2(tmp_path, monkeypatch,
         torch.save(content, path)
         if not whole:
             path.write_bytes(path.read_bytes()[:-100])
-            message = "not a checkpoint of tensors alone"
+            message = "not a checkpoint of tensors only"
     with pytest.raises(SystemExit) as stop:
         evaluate.main(["--checkpoint", str(path)])
     error = capsys.readouterr().err

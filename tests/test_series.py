@@ -192,7 +192,7 @@ def test_npz_files_that_are_wrong_are_named(tmp_path, content, message):
         ("labels.csv", "file,label\n0.csv\n", r"labels\.csv: line 2 has 1 fields, expected 2"),
         ("labels.csv", "file,label\n../0.csv,a\n", "names the file '../0.csv', expected one in the folder"),
         ("labels.csv", "file,label\nnone.csv,a\n", r"none\.csv cannot be read"),
-        ("labels.csv", b"file,label\n\xff,a\n", r"labels\.csv is no CSV file in UTF-8"),
+        ("labels.csv", b"file,label\n\xff,a\n", r"labels\.csv is not a CSV file in UTF-8"),
         ("0.csv", "1,2\n3\n", r"0\.csv: step 2 is '3', expected 2 numbers"),
         ("0.csv", "a,b\n1,x\n", r"0\.csv: step 1 is '1,x', expected 2 numbers"),
         ("0.csv", "1,2\n1,nan\n", "series 0 holds NaN"),
