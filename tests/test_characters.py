@@ -170,7 +170,7 @@ def test_learns_and_writes(corpus, tmp_path, capsys):
     torch.save(damaged, best[1])
     with pytest.raises(SystemExit):
         generate.main(best)
-    assert "the network expects NaN" in capsys.readouterr().err
+    assert "the network predicts NaN" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -198,5 +198,5 @@ def test_what_cannot_work_is_said_in_a_line(tmp_path, capsys, content, arguments
 
 def test_a_character_that_was_not_learned_is_named(corpus):
     symbols = Symbols.of(corpus.read_bytes(), "characters", "it")
-    with pytest.raises(TaskError, match="--prompt has the character 'Q', which the model has not learned"):
+    with pytest.raises(TaskError, match="--prompt has the character 'Q', which is not in the model's vocabulary"):
         symbols.encode(b"Quo", "--prompt")
