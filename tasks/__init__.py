@@ -1,1 +1,1 @@
-"""Training scripts, one folder a task: `python -m tasks.<task>.train --help`."""
+"""Training scripts, one folder per task: `python -m tasks.<task>.train --help`."""

@@ -1,4 +1,4 @@
-"""The state that a network carries from one part of long sequences to the next."""
+"""The recurrent state that is carried from one window of a long sequence to the next."""
 
 from typing import Any
 
@@ -13,16 +13,16 @@ from .task import Task
 
 
 class Carried:
-    """The state of a network after the batch before, without its history: truncated backpropagation through time.
+    """The detached state of a network after the previous batch, for truncated backpropagation through time.
 
-    `first`: inputs of the first batch. Of a task without streams it holds nothing, and the network takes no state.
+    `first`: inputs of the first batch. A task without streams has no state, and its network is called without one.
     """
 
     def __init__(self, task: Task, first: Tensor | None = None) -> None:
         self.task = task
         self.state: Any = None
         self.zeros: Any = None
-        if task.streams and first is not None:  # as long as a state may be, in a checkpoint
+        if task.streams and first is not None:  # its shapes are those expected in a checkpoint
             training = task.model.training
             task.model.eval()
             with torch.no_grad():
@@ -33,19 +33,19 @@ class Carried:
         self.gathered = [self.state] * world_size()
 
     def run(self, network: nn.Module, inputs: Tensor) -> Tensor:
-        """The outputs for a batch, which goes on from the one before."""
+        """Returns the outputs for a batch, starting from the state after the previous one."""
         if not self.task.streams:
             return network(inputs)
         outputs, state = network(inputs, self.state)
-        self.state = each(lambda tensor: tensor.detach().float(), state)  # as the zeros are
+        self.state = each(lambda tensor: tensor.detach().float(), state)  # the dtype of the zeros
         return outputs
 
     def reset(self) -> None:
-        """Begins from nothing, as the streams do."""
+        """Resets the state to zeros, at the start of the streams."""
         self.state = self.zeros
 
     def gather(self) -> None:
-        """Brings the states of all processes together, for a checkpoint."""
+        """Gathers the states of all processes, for a checkpoint."""
         self.gathered = [self.state]
         if self.task.streams and world_size() > 1:
             self.gathered = [None] * world_size()

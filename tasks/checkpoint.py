@@ -1,4 +1,4 @@
-"""Checkpoints: read as numbers, text and tensors, and used once all of it has the expected names, types and shapes."""
+"""Checkpoints of numbers, text and tensors only, used after all names, types and shapes have been checked."""
 
 import math
 import pickle
@@ -20,11 +20,11 @@ from .config import Config, TaskError, first_line
 from .files import opened
 
 CHANGING = {"state", "param_groups", "lr", "betas", "step", "exp_avg", "exp_avg_sq", "last_epoch", "scale"}
-# These must be there; what else an optimizer or a schedule has are settings, which differ between versions of PyTorch.
+# Required entries; all others of an optimizer or a schedule are settings, which differ between versions of PyTorch.
 
 
 def read(path: Path, task: str) -> dict[str, Any]:
-    """A checkpoint of a run of this task."""
+    """Reads a checkpoint of a run of this task."""
     checkpoint = read_any(path)
     if checkpoint["task"] != task:
         raise TaskError(f"{path} is a checkpoint of the task {shown(checkpoint['task'])}, expected {task!r}")
@@ -32,40 +32,40 @@ def read(path: Path, task: str) -> dict[str, Any]:
 
 
 def read_any(path: Path) -> dict[str, Any]:
-    """A checkpoint of a run of any task. Nothing in the file is executed."""
+    """Reads a checkpoint of a run of any task. Nothing in the file is executed."""
     with opened(path) as file, warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # about unusual tensors, which are refused below
+        warnings.simplefilter("ignore")  # about unusual tensors, which are rejected below
         try:
             with zipfile.ZipFile(file) as archive:
                 if any(part.compress_type != zipfile.ZIP_STORED for part in archive.infolist()):
-                    raise TaskError("it is compressed, which torch.save never does")
+                    raise TaskError("it is compressed, unlike files from torch.save")
                 if damaged := archive.testzip():  # torch does not compare the checksums
-                    raise TaskError(f"the checksum of {damaged} in it is wrong")
+                    raise TaskError(f"{damaged} has a wrong checksum")
             file.seek(0)
             checkpoint = torch.load(file, map_location="cpu", weights_only=True)
-        except pickle.UnpicklingError:  # whose text recommends weights_only=False
-            raise TaskError(f"{path} is not a checkpoint of tensors alone: it holds other objects") from None
-        except Exception as error:  # a damaged file can lead to any
-            raise TaskError(f"{path} is damaged, or not a checkpoint of tensors alone: {first_line(error)}") from None
+        except pickle.UnpicklingError:  # its message recommends weights_only=False
+            raise TaskError(f"{path} is not a checkpoint of tensors only: it contains other objects") from None
+        except Exception as error:  # a damaged file can raise any exception
+            raise TaskError(f"{path} is damaged, or not a checkpoint of tensors only: {first_line(error)}") from None
     if not isinstance(checkpoint, dict) or not {"task", "config", "model"} <= checkpoint.keys():
         raise TaskError(f"{path} is not a checkpoint of these tasks")
     return checkpoint
 
 
 def restore(config_class: type[Config], path: Path, saved: Any) -> Config:
-    """The settings that a checkpoint was made with; those that are newer than it have their defaults."""
+    """Returns the settings stored in a checkpoint; settings newer than the checkpoint have their defaults."""
     hints = get_type_hints(config_class)
     check_types(path, "config", saved, {field.name: hints[field.name] for field in fields(config_class)}, newer=True)
     return config_class(**saved)
 
 
 def check_types(path: Path, name: str, found: Any, types: Mapping[str, Any], newer: bool = False) -> None:
-    """Raises TaskError unless `found` is a dict with entries of these types; of all of them, or some may be newer."""
+    """Raises TaskError unless `found` is a dict with entries of these types; with `newer`, some may be missing."""
     if not isinstance(found, dict):
         raise TaskError(f"{path} cannot be used: its {name} is {shown(found)}, expected a dict")
     if unknown := found.keys() - types.keys():
         odd = ", ".join(sorted(map(str, unknown)))
-        raise TaskError(f"{path} is of another version of this task: its {name} has the unknown entries {odd}")
+        raise TaskError(f"{path} is from another version of this task: its {name} has unknown entries: {odd}")
     for key, kind in types.items():
         if key not in found and not newer:
             raise TaskError(f"{path} cannot be used: its {name} lacks {key}")
@@ -75,7 +75,7 @@ def check_types(path: Path, name: str, found: Any, types: Mapping[str, Any], new
 
 
 def has_type(value: Any, kind: Any) -> bool:
-    """Whether a value has the type of a hint. A float may be written as an int, and must not be NaN."""
+    """Returns whether a value has the type of a hint. A float may be given as an int, and must not be NaN."""
     origin, arguments = get_origin(kind), get_args(kind)
     if origin in (Union, UnionType):
         return any(has_type(value, one) for one in arguments)
@@ -92,7 +92,7 @@ def has_type(value: Any, kind: Any) -> bool:
 
 
 def check_like(path: Path, name: str, found: Any, expected: Any, strict: bool = True) -> None:
-    """Raises TaskError unless a part of a checkpoint has the types, lengths and shapes of another, and no NaN."""
+    """Raises TaskError unless a part of a checkpoint has the expected types, lengths and shapes, and no NaN."""
     if isinstance(expected, dict) and isinstance(found, dict):
         for key, value in expected.items():
             if key in found:
@@ -100,20 +100,20 @@ def check_like(path: Path, name: str, found: Any, expected: Any, strict: bool = 
             elif strict or key in CHANGING:
                 raise TaskError(f"{path} does not fit: it lacks {name}.{key}")
         if strict and (unknown := [key for key in found if key not in expected]):
-            raise TaskError(f"{path} does not fit: it has the unknown {name}.{unknown[0]}")
+            raise TaskError(f"{path} does not fit: it has the unexpected entry {name}.{unknown[0]}")
     elif isinstance(expected, (list, tuple)) and type(found) is type(expected) and len(found) == len(expected):
         for number, (one, other) in enumerate(zip(found, expected, strict=True)):
             check_like(path, f"{name}.{number}", one, other, strict)
     elif isinstance(expected, Tensor) and isinstance(found, Tensor) and shown(found) == shown(expected):
         if found.isnan().any():
-            raise TaskError(f"{path} cannot be used: its {name} holds NaN")
+            raise TaskError(f"{path} cannot be used: its {name} contains NaN")
     elif isinstance(expected, (dict, list, tuple, Tensor)) or not has_type(found, type(expected)):
         words = type(expected).__name__ if isinstance(expected, (bool, int, float, str)) else shown(expected)
         raise TaskError(f"{path} does not fit: its {name} is {shown(found)}, expected {words}")
 
 
 def shown(value: Any) -> str:
-    """A value in a few words, all in one line."""
+    """Describes a value in a few words, on one line."""
     if isinstance(value, Tensor):
         unusual = ["nested"] * value.is_nested + ["meta"] * value.is_meta
         unusual += [str(value.layout)] * (value.layout is not torch.strided)
@@ -126,16 +126,16 @@ def shown(value: Any) -> str:
 
 
 def load(path: Path, parts: Mapping[str, Any], saved: Mapping[str, Any]) -> None:
-    """Puts what a checkpoint holds into a model, an optimizer, ...: into all of them or none."""
+    """Loads a checkpoint into a model, an optimizer, ...: into all of them, or none if a check fails."""
     fresh = {name: part.state_dict() for name, part in parts.items()}
     if isinstance(saved["model"], dict):
         rename_norms_(parts["model"], saved["model"])
     for name in parts:
         check_like(path, name, saved[name], fresh[name], strict=name == "model")
     for name, part in parts.items():
-        for key in saved[name].keys() - fresh[name].keys():  # a schedule would take any for an attribute
+        for key in saved[name].keys() - fresh[name].keys():  # a schedule would set any key as an attribute
             del saved[name][key]
         try:
             part.load_state_dict(saved[name])
         except (RuntimeError, ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
-            raise TaskError(f"{path} does not fit: its {name} cannot be taken: {first_line(error)}") from None
+            raise TaskError(f"{path} does not fit: its {name} cannot be loaded: {first_line(error)}") from None

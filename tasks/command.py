@@ -1,4 +1,4 @@
-"""The command lines of the tasks: training, with presets and resuming, and evaluation of a checkpoint."""
+"""Command lines of the tasks: training, with presets and resuming, and evaluation of a checkpoint."""
 
 import argparse
 import sys
@@ -34,13 +34,13 @@ def train_command(
     parser.add_argument("--preset", choices=presets)
     parser.add_argument("--resume", type=Path)
     chosen, rest = parser.parse_known_args(arguments)
-    text = f"{description}\n--preset NAME: {', '.join(presets)}.\n--resume FOLDER: go on with a run, as it was set."
+    text = f"{description}\n--preset NAME: {', '.join(presets)}.\n--resume FOLDER: resume a run with its own settings."
 
     def run() -> None:
         folder = saved = None
         if chosen.resume:
             if rest or chosen.preset:
-                raise TaskError(f"--resume goes on as the run was set; leave out {' '.join(rest) or '--preset'}")
+                raise TaskError(f"--resume uses the settings of the run; leave out {' '.join(rest) or '--preset'}")
             folder = chosen.resume
             config, saved = read_run(folder, type(default))
         else:
@@ -61,18 +61,18 @@ def evaluate_command(
     config_class: type[Config],
     arguments: list[str] | None = None,
 ) -> None:
-    """Runs `python -m <module> --checkpoint FILE [settings]`; the settings are the checkpoint's otherwise."""
+    """Runs `python -m <module> --checkpoint FILE [settings]`; settings default to the checkpoint's."""
     parser = argparse.ArgumentParser(prog=f"python -m {module}", add_help=False, allow_abbrev=False)
     parser.add_argument("--checkpoint", type=Path)
     chosen, rest = parser.parse_known_args(arguments)
 
     def run() -> None:
         if chosen.checkpoint is None and not {"-h", "--help"} & set(rest):
-            raise TaskError("--checkpoint is missing; give the best.pt of a run")
+            raise TaskError("--checkpoint is missing; pass the best.pt of a run")
         path = chosen.checkpoint
         saved = read(path, config_class.task) if path else None
         start = restore(config_class, path, saved["config"]) if saved else config_class()
-        text = f"{description}\n--checkpoint FILE: of a run, whose settings are used unless they are given here."
+        text = f"{description}\n--checkpoint FILE: the best.pt of a run; settings default to those of the run."
         config = tyro.cli(config_class, args=rest, default=start, prog=parser.prog, description=text)
         check(config, path)
         assert saved
@@ -84,7 +84,7 @@ def evaluate_command(
 
 
 def check(config: TrainingConfig, source: Path | None) -> None:
-    """Raises TaskError for a setting that cannot work; if some are of a file, it is named."""
+    """Raises TaskError for an invalid setting; the message names the file that the settings are from, if any."""
     try:
         config.check()
     except TaskError as error:
@@ -99,7 +99,7 @@ def describe(result: dict[str, float]) -> str:
 
 
 def guarded(run: Callable[[], None], command: str) -> None:
-    """Runs a command; what the user can mend is said in one line, with exit status 2."""
+    """Runs a command; errors that the user can fix are printed on one line, with exit status 2."""
     reuse_freed_memory()
     try:
         run()
@@ -108,9 +108,9 @@ def guarded(run: Callable[[], None], command: str) -> None:
             print(f"error: {' '.join(str(error).splitlines())}", file=sys.stderr)
         sys.exit(2)
     except Stopped as stopped:
-        if stopped.folder:  # of the first process
-            print(f"{stopped}; to go on: {command} --resume {stopped.folder}", file=sys.stderr)
+        if stopped.folder:  # in the first process
+            print(f"{stopped}; to resume: {command} --resume {stopped.folder}", file=sys.stderr)
         sys.exit(130)
     except KeyboardInterrupt:
-        print("\nstopped at once; what was written until now is whole", file=sys.stderr)
+        print("\nstopped immediately; all files written so far are complete", file=sys.stderr)
         sys.exit(130)

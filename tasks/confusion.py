@@ -1,4 +1,4 @@
-"""Which classes are taken for which: a picture, and a table of the accuracy of each."""
+"""The confusion matrix: a picture, and a table of the accuracy of each class."""
 
 import csv
 import io
@@ -9,13 +9,13 @@ from torch import Tensor
 
 
 def count(outputs: Tensor, targets: Tensor, classes: int) -> Tensor:
-    """How often each class, a row, was taken for each, a column."""
+    """Counts how often each class, a row, was predicted as each class, a column."""
     pairs = targets * classes + outputs.argmax(1)
     return torch.bincount(pairs, minlength=classes**2).reshape(classes, classes).double().cpu()
 
 
 def table(confusion: Tensor, classes: Sequence[str]) -> bytes:
-    """CSV: for each class its samples, its accuracy, and what it is most often mistaken for."""
+    """CSV with the samples and the accuracy of each class, and the class it is most often mistaken for."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(("class", "samples", "accuracy", "most_mistaken_for"))
@@ -29,7 +29,7 @@ def table(confusion: Tensor, classes: Sequence[str]) -> bytes:
 
 
 def draw(confusion: Tensor, classes: Sequence[str]) -> bytes:
-    """The matrix as PNG: in each row the share of each answer, in percent."""
+    """Draws the matrix as PNG: each row has the share of each prediction, in percent."""
     from matplotlib.figure import Figure  # takes half a second to import
 
     share = (confusion / confusion.sum(1, keepdim=True).clamp(min=1)).numpy()
@@ -43,7 +43,7 @@ def draw(confusion: Tensor, classes: Sequence[str]) -> bytes:
     axes.set_xticks(places, classes, rotation=turn, fontsize=font, parse_math=False)
     axes.set_yticks(places, classes, fontsize=font, parse_math=False)
     right = float(confusion.trace() / confusion.sum().clamp(min=1))
-    axes.set(xlabel="predicted", ylabel="true", title=f"{100 * right:.2f} % right; of each row in percent")
+    axes.set(xlabel="predicted", ylabel="true", title=f"{100 * right:.2f} % correct; rows in percent")
     for row in places:
         for column in places:
             if len(classes) <= 40 and round(100 * share[row, column]):

@@ -1,4 +1,4 @@
-"""CSV files: rows of text, tables with named columns, rows of numbers. What is wrong is said with file and line."""
+"""CSV files: rows of text, tables with named columns, rows of numbers. Errors name the file and the line."""
 
 import csv
 from collections.abc import Iterable
@@ -11,17 +11,17 @@ from .files import opened
 
 
 def rows(path: Path) -> list[list[str]]:
-    """The lines of a CSV file that are not empty."""
+    """Reads the non-empty rows of a CSV file."""
     with opened(path) as file:
         try:
             text = file.read().decode("utf-8-sig")
             return [row for row in csv.reader(text.splitlines()) if any(field.strip() for field in row)]
         except (UnicodeDecodeError, csv.Error) as error:
-            raise TaskError(f"{path} is no CSV file in UTF-8: {error}") from None
+            raise TaskError(f"{path} is not a CSV file in UTF-8: {error}") from None
 
 
 def table(path: Path, needed: Iterable[str]) -> dict[str, list[str]]:
-    """The columns of a table by the names in its first line, among which are those that are needed."""
+    """Reads the columns of a table, by the names in its first line, which must include those in `needed`."""
     header, *lines = rows(path) or [[]]
     names = [name.strip().lower() for name in header]
     if not {*needed} <= {*names} or len({*names}) < len(names):
@@ -34,11 +34,11 @@ def table(path: Path, needed: Iterable[str]) -> dict[str, list[str]]:
 
 
 def file_of(path: Path, name: str) -> Path:
-    """The file that a table names, which is in the table's folder."""
+    """Returns the path of a file that a table names, which must be in the table's folder."""
     found = path.parent / name
     try:
         inside = name and found.resolve().is_relative_to(path.parent.resolve())
-    except (ValueError, OSError, RuntimeError):  # a NUL, or links in a circle
+    except (ValueError, OSError, RuntimeError):  # a NUL, or a loop of symbolic links
         inside = False
     if not inside:
         raise TaskError(f"{path} names the file {name!r}, expected one in the folder")
@@ -46,7 +46,7 @@ def file_of(path: Path, name: str) -> Path:
 
 
 def numbers(path: Path) -> np.ndarray:
-    """A file of numbers, (lines, columns) float64; a first line that is not of numbers is skipped."""
+    """Reads a file of numbers, (lines, columns) float64; a header line is skipped."""
     lines = rows(path)
     if lines and not _is_number(lines[0][0]):
         lines = lines[1:]

@@ -1,4 +1,4 @@
-"""One process, or those that torchrun started: their device, their share of the samples, their sums."""
+"""Training in one process, or in several started by torchrun: devices, ranks, sums over processes."""
 
 import os
 from collections.abc import Iterator
@@ -13,12 +13,12 @@ from torch import Tensor, nn
 from .config import TaskError, first_line
 
 _groups: list[object] = []
-# Of DDP the last hold on a group would wait for the group's threads with Python's lock held, which they may need.
+# Keeps groups alive: if DDP freed one, it would wait for the group's threads with the GIL held, which they may need.
 
 
 @contextmanager
 def processes(device: str) -> Iterator[torch.device]:
-    """Joins the processes of torchrun, if there are any; gives the device of this one."""
+    """Joins the process group if torchrun started this process; yields the device of this process."""
     if "RANK" not in os.environ:
         yield torch.device(device)
         return
@@ -30,9 +30,9 @@ def processes(device: str) -> Iterator[torch.device]:
     try:
         yield torch.device("cuda", torch.cuda.current_device()) if cuda else torch.device(device)
     except Exception as error:
-        first_to_fail()  # told before the others lose this process
+        first_to_fail()  # recorded before the other processes lose this one
         if isinstance(error, dist.DistError) or "gloo" in str(error):
-            raise TaskError(f"another process of this run has ended: {first_line(error)}") from None
+            raise TaskError(f"another process of this run has exited: {first_line(error)}") from None
         raise
     finally:
         dist.destroy_process_group()
@@ -40,13 +40,13 @@ def processes(device: str) -> Iterator[torch.device]:
 
 @cache
 def first_to_fail() -> bool:
-    """Whether no other process of this run failed before this one: one message is enough."""
+    """Returns whether this process is the first of its run to fail: one message is enough."""
     if "RANK" not in os.environ:
         return True
     try:
         store = dist.TCPStore(os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"]), timeout=timedelta(seconds=9))
         return store.add(f"tasks failed {os.environ.get('TORCHELASTIC_RESTART_COUNT')}", 1) == 1
-    except (RuntimeError, KeyError):  # there is no store: not of torchrun, or it has ended
+    except (RuntimeError, KeyError):  # no store: not started by torchrun, or torchrun has exited
         return True
 
 
@@ -60,7 +60,7 @@ def world_size() -> int:
 
 @contextmanager
 def one_first() -> Iterator[None]:
-    """The first process goes in alone, to make what the others will find."""
+    """Lets the first process run the block before the others, to create what they need."""
     if dist.is_initialized() and rank() > 0:
         dist.barrier()
     yield
@@ -69,14 +69,14 @@ def one_first() -> Iterator[None]:
 
 
 def total(values: Tensor) -> Tensor:
-    """The sum of a tensor over all processes."""
+    """Sums a tensor over all processes."""
     if dist.is_initialized():
         dist.all_reduce(values)
     return values
 
 
 def broadcast(model: nn.Module) -> None:
-    """Gives every process the parameters and buffers of the first."""
+    """Copies the parameters and buffers of the first process to all others."""
     if dist.is_initialized():
         for tensor in model.state_dict().values():
             dist.broadcast(tensor, 0)

@@ -1,4 +1,4 @@
-"""The loss and metric of a data set, and the statistics of batch norm before they are measured."""
+"""Evaluation: the loss and metric of a data set, and the batch norm statistics that are used for it."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -48,7 +48,7 @@ def has_events(model: nn.Module) -> bool:
 
 
 class Evaluation(NamedTuple):
-    """The mean loss and metric of a data set, and how its classes were taken for each other."""
+    """The mean loss and metric of a data set, and its confusion matrix."""
 
     values: dict[str, float]
     confusion: Tensor | None
@@ -58,14 +58,14 @@ class Evaluation(NamedTuple):
 def evaluate(
     model: nn.Module, task: Task, dataset: Samples, config: TrainingConfig, device: torch.device
 ) -> Evaluation:
-    """Measures a data set, each sample once, whatever the number of processes."""
+    """Evaluates a data set, each sample once, regardless of the number of processes."""
     training = model.training
     model.eval()
     mine = Subset(dataset, range(rank(), len(dataset), world_size()))
     sums = torch.zeros(3, dtype=torch.float64)
-    shares = dict.fromkeys(SHARES if has_events(model) else (), 0.0)  # by name in every process alike
+    shares = dict.fromkeys(SHARES if has_events(model) else (), 0.0)  # the same names in every process
     counts = torch.zeros(len(task.classes or ()), len(task.classes or ()), dtype=torch.float64)
-    size = share_of_batch(config) if task.streams else config.batch_size  # the rows that go on from batch to batch
+    size = share_of_batch(config) if task.streams else config.batch_size  # the rows that continue from batch to batch
     carried = Carried(task)
     for inputs, targets in DataLoader(mine, size, num_workers=config.workers, worker_init_fn=apart):
         with record_activity(model) as activities:
@@ -88,7 +88,7 @@ def evaluate(
 def evaluate_checkpoint(
     config: TrainingConfig, make_task: Callable[[Any], Task], path: Path, saved: dict[str, Any]
 ) -> tuple[dict[str, float], int]:
-    """The loss and metric of a checkpoint on the test set, and the number of its samples."""
+    """Returns the loss and metric of a checkpoint on the test set, and the number of test samples."""
     with processes(config.device) as device:
         task = make_task(config)
         load(path, {"model": task.model}, saved)

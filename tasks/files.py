@@ -1,4 +1,4 @@
-"""Files that are read and written whole: what goes wrong is said in a line that names the file."""
+"""Reads files, and writes them atomically; an error is one line that names the file."""
 
 import os
 import re
@@ -18,13 +18,13 @@ DAMAGED = (
     *(ValueError, TypeError, LookupError, AttributeError, RuntimeError, MemoryError, OverflowError, EOFError, OSError),
     *(SyntaxError, TokenError, struct.error, zipfile.BadZipFile, zlib.error),
 )
-"""What numpy raises when it reads a damaged .npy or .npz file."""
+"""The exceptions that numpy raises for a damaged .npy or .npz file."""
 DRAFT = re.compile(r"\..+\.(\d+)\.tmp")
 
 
 @contextmanager
 def naming(path: Path, done: str) -> Iterator[None]:
-    """An error of the operating system becomes a TaskError: `path` cannot be read, or whatever is to be done."""
+    """Turns an OSError into a TaskError: `path` cannot be read, written, ..., as `done` says."""
     try:
         yield
     except OSError as error:
@@ -33,7 +33,7 @@ def naming(path: Path, done: str) -> Iterator[None]:
 
 @contextmanager
 def opened(path: Path) -> Iterator[BinaryIO]:
-    """A regular file, to read from: a pipe or a device might never end."""
+    """Opens a regular file for reading: a pipe or a device might never end."""
     with naming(path, "read"):
         if path.exists() and not path.is_file():
             raise TaskError(f"{path} is not a file")
@@ -43,8 +43,8 @@ def opened(path: Path) -> Iterator[BinaryIO]:
 
 @contextmanager
 def writing(path: Path) -> Iterator[BinaryIO]:
-    """A file to write to, which takes its place when it is whole."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")  # as DRAFT
+    """Opens a temporary file for writing, which is renamed to `path` when it is complete."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")  # matches DRAFT
     with naming(path, "written"):
         try:
             with open(draft, "wb") as file:
@@ -55,23 +55,24 @@ def writing(path: Path) -> Iterator[BinaryIO]:
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Writes a file whole or not at all."""
+    """Writes a file atomically."""
     with writing(path) as file:
         file.write(content)
 
 
 @contextmanager
 def new_folder(folder: Path) -> Iterator[Path]:
-    """A folder to fill, which takes its place, where nothing may be, when it is whole."""
+    """Creates a temporary folder to fill, which is renamed to `folder`, which must not exist, when complete."""
     if folder.exists():
-        raise TaskError(f"{folder} exists; remove it, or choose another folder")
+        raise TaskError(f"{folder} already exists; remove it, or choose another folder")
     draft = folder.with_name(f".{folder.name}.tmp")
     folder.parent.mkdir(parents=True, exist_ok=True)
     try:
         draft.mkdir()
     except FileExistsError:
         raise TaskError(
-            f"{folder} is being written, or that was killed: remove {draft} if nothing writes there"
+            f"{folder} is being written, or a process was killed while writing it: "
+            f"remove {draft} if no process is writing to it"
         ) from None
     try:
         yield draft
@@ -81,7 +82,7 @@ def new_folder(folder: Path) -> Iterator[Path]:
 
 
 def clear_drafts(folder: Path) -> None:
-    """Removes what killed processes left half-written, but no draft of a process that is alive on this machine."""
+    """Removes temporary files of killed processes, but none of a process still running on this machine."""
     for path in folder.iterdir():
         if found := DRAFT.fullmatch(path.name):
             alive = int(found[1]) != os.getpid() and Path("/proc", found[1]).exists()

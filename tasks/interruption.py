@@ -1,4 +1,4 @@
-"""Ctrl-C that waits for the step to end."""
+"""Ctrl-C that takes effect at the end of a training step."""
 
 import signal
 from pathlib import Path
@@ -16,7 +16,7 @@ class Stopped(Exception):
 
 
 class Interruption:
-    """While it is entered, Ctrl-C or a SIGTERM sets `requested`; a second one acts at once."""
+    """Inside this context, Ctrl-C or SIGTERM sets `requested`; a second one takes effect immediately."""
 
     requested = False
 

@@ -1,4 +1,4 @@
-"""A network and its optimizer, which learn from one batch at a time."""
+"""A network and its optimizer, trained on one batch at a time."""
 
 from contextlib import ExitStack
 from typing import Any, NamedTuple
@@ -18,14 +18,14 @@ from .task import Task
 
 
 class Learned(NamedTuple):
-    """What one step says of its batch: the loss, and the metric of each sample."""
+    """The result of a training step: the loss of the batch, and the metric of each sample."""
 
     loss: float
     scores: Tensor
 
 
 class Learner:
-    """`parts`: by name, what a checkpoint holds of it."""
+    """`parts`: the objects whose state is saved in a checkpoint, by name."""
 
     def __init__(self, task: Task, config: TrainingConfig, device: torch.device, first: Tensor | None) -> None:
         self.task, self.config, self.device = task, config, device
@@ -53,7 +53,7 @@ class Learner:
         return finished(self.optimizer, self.config)
 
     def learn(self, inputs: Tensor, targets: Tensor, last: bool) -> Learned:
-        """One step of the optimizer; `last`: of the run."""
+        """Takes one optimizer step; `last`: whether it is the last one of the run."""
         inputs, targets = (part.to(self.device, non_blocking=True) for part in (inputs, targets))
         with autocast(self.config, self.device), ExitStack() as recording:
             activities = recording.enter_context(record_activity(self.model)) if self.task.activity_loss else []
@@ -78,7 +78,7 @@ class Learner:
             nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip_norm)
 
     def _update(self) -> bool:
-        """Moves the weights, and tells whether fp16 has skipped that."""
+        """Updates the weights; returns whether the fp16 gradient scaler skipped the update."""
         scale = self.scaler.get_scale()
         self.scaler.step(self.optimizer)
         self.scaler.update()

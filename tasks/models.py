@@ -1,4 +1,4 @@
-"""The recurrence of a task's network: its settings, and the options that go with it."""
+"""The recurrence of a task's network: its settings, and the network options that follow from them."""
 
 import math
 from collections.abc import Mapping
@@ -25,36 +25,36 @@ PEERS = {"lstm": nn.LSTM, "gru": nn.GRU}
 
 @dataclass
 class ModelConfig(TrainingConfig):
-    """What the settings of a task with a recurrent network go on with."""
+    """Base class of the settings of tasks with a recurrent network."""
 
     model: str = "indrnn"
     """The recurrence: indrnn, irevrnn, mingru, minlstm, egru, sru, qrnn, indylstm, indygru, unicornn, rglru, hgrn, lru,
-    lif, or the .cu file of one of your own, which the run keeps; or, to compare, lstm and gru of torch. Those with a
-    gate that keeps the state begin with memories spread up to the length of a sequence."""
+    lif, or a .cu file with your own, which is saved with the run; or, for comparison, torch's lstm and gru. Those with
+    a gate that keeps the state are initialised with memories spread up to the sequence length."""
     model_text: tyro.conf.Suppress[dict[str, str]] = field(default_factory=dict)
-    """The text of that file, by its name."""
+    """The text of that file, by its path."""
     rev_len: int = 3
-    """Sub-steps of irevrnn in each step."""
+    """IRevRNN: number of sub-steps per time step."""
     stable: bool = False
-    """Hold the inner weights of irevrnn to signs with which its states cannot grow."""
+    """IRevRNN: constrain the signs of the inner weights so that the states cannot grow."""
     zoneout: float = 0.0
-    """Of egru: probability with which a cell stays as it was."""
+    """EGRU: probability that a cell keeps its value."""
     pseudo_derivative_support: float = 1.0
-    """Of egru: an event has a slope in backward within 1 over this of its threshold."""
+    """EGRU: the surrogate gradient of an event is nonzero within 1 / pseudo_derivative_support of the threshold."""
     use_output_trace: bool = False
-    """Of egru: layers hand on the smoothed events, which suits long sequences."""
+    """EGRU: layers output the smoothed events, which suits long sequences."""
     dt: float = 0.1
-    """Of unicornn: the largest step size of its oscillators."""
+    """UnICORNN: maximum step size of the oscillators."""
     alpha: float = 1.0
-    """Of unicornn: the force that draws an oscillator back."""
+    """UnICORNN: strength of the oscillators' restoring force."""
     norm_first: bool = False
-    """The norm comes before the recurrence."""
+    """Apply the norm before the recurrence."""
     magnitude: float = 5.0
-    """Recurrent weights of indrnn and irevrnn are held within magnitude ** (1 / T), T the steps of a sequence."""
+    """IndRNN, IRevRNN: the recurrent weights are bounded by magnitude ** (1 / T), T the sequence length."""
     bound: float | None = None
-    """They are held within this instead."""
+    """IndRNN, IRevRNN: bound on the recurrent weights, instead of that from --magnitude."""
     last_long_memory: bool = True
-    """The last recurrence of indrnn or irevrnn begins with weights near the bound, if that is above 1."""
+    """IndRNN, IRevRNN: initialise the weights of the last recurrence near the bound, if it is above 1."""
 
     def check(self) -> None:
         super().check()
@@ -65,16 +65,16 @@ class ModelConfig(TrainingConfig):
             names = {**RECURRENCES, **PEERS}
             self.expect("model", names.__contains__, f"one of {', '.join(names)}, or a .cu file")
         self.expect("rev_len", lambda v: 1 <= v <= MOST_SUB_STEPS, f"a number from 1 to {MOST_SUB_STEPS}")
-        self.expect("zoneout", lambda v: 0 <= v < 1, "a number from 0 to below 1")
-        self.expect("pseudo_derivative_support", lambda v: 0 < v <= 1e6, "a number above 0, at most a million")
-        self.expect("dt", lambda v: 0 < v <= 1, "a number above 0, at most 1")
+        self.expect("zoneout", lambda v: 0 <= v < 1, "a number of at least 0 and below 1")
+        self.expect("pseudo_derivative_support", lambda v: 0 < v <= 1e6, "a number above 0 and at most a million")
+        self.expect("dt", lambda v: 0 < v <= 1, "a number above 0 and at most 1")
         self.expect("alpha", lambda v: 0 <= v <= 1000, "a number from 0 to 1000")
         self.expect("magnitude", lambda v: 1 <= v <= 1000, "a number from 1 to 1000")
-        self.expect("bound", lambda v: v is None or 0 < v <= 1000, "a number above 0, at most 1000")
+        self.expect("bound", lambda v: v is None or 0 < v <= 1000, "a number above 0 and at most 1000")
 
 
 class PeerNetwork(nn.Module):
-    """torch.nn.LSTM or GRU, called as the networks of this package are."""
+    """torch.nn.LSTM or GRU, with the interface of this package's networks."""
 
     def __init__(self, config: ModelConfig, input_size: int, hidden_size: int, num_layers: int, dropout: float) -> None:
         super().__init__()
@@ -82,7 +82,7 @@ class PeerNetwork(nn.Module):
         self.output_size = hidden_size
 
     def forward(self, x: Tensor, state: Any = None, *, lengths: Tensor | None = None) -> tuple[Tensor, Any]:
-        y, state = self.rnn(x, state)  # what comes after a row's length reaches nothing before it
+        y, state = self.rnn(x, state)  # steps past a row's length do not affect those before it
         return zero_padding(y, lengths), state
 
     def step(self, x_t: Tensor, state: Any = None) -> tuple[Tensor, Any]:
@@ -91,7 +91,7 @@ class PeerNetwork(nn.Module):
 
 
 def recurrence_options(config: ModelConfig, steps: int) -> Mapping[str, Any]:
-    """The options of a network that choose its recurrence, for sequences of so many steps."""
+    """Returns the network options that select its recurrence, for sequences of `steps` time steps."""
     if config.model_text:
         return {"recurrence": own_model(config.model, config.model_text[config.model])}
     options: dict[str, Any] = {"recurrence": RECURRENCES[config.model]}
@@ -101,7 +101,7 @@ def recurrence_options(config: ModelConfig, steps: int) -> Mapping[str, Any]:
         options |= {} if config.last_long_memory else {"long_memory": False}
     elif config.model == "rglru":
         options |= {"decay_range": (0.9, max(0.999, 1 - 1 / steps))}
-    elif config.model == "lru":  # a ring near 1, as units that turn slowly remember; without an activation it is linear
+    elif config.model == "lru":  # a ring near 1, as slowly rotating units remember; without an activation it is linear
         options |= {"radius_range": (1 - 8 / max(9, steps), 1 - 1 / max(9, steps)), "largest_angle": math.pi / 10}
         options |= {"activation": "relu"}
     elif config.model == "unicornn":

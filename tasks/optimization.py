@@ -1,4 +1,4 @@
-"""The optimizer and its schedules."""
+"""The optimizer and its learning rate schedules."""
 
 from typing import Any, Literal
 
@@ -10,7 +10,7 @@ from .config import TrainingConfig
 
 
 def make_optimizer(model: nn.Module, config: TrainingConfig) -> torch.optim.Adam:
-    """Adam, with weight decay on the matrices of linear layers alone."""
+    """Adam, with weight decay on the weight matrices of linear layers only."""
     decayed = {id(module.weight) for module in model.modules() if isinstance(module, nn.Linear)}
     parameters = list(model.parameters())
     groups: list[dict[str, Any]] = [
@@ -23,7 +23,7 @@ def make_optimizer(model: nn.Module, config: TrainingConfig) -> torch.optim.Adam
 def make_schedule(optimizer: torch.optim.Optimizer, config: TrainingConfig, better: Literal["max", "min"]) -> Any:
     if config.schedule == "one_cycle":
         steps, warm_up = max(2, config.steps), config.warm_up
-        if steps * warm_up == 1:  # a rise of no step, by which torch would divide
+        if steps * warm_up == 1:  # a warm-up of 0 steps, by which torch would divide
             warm_up *= 1.5
         return OneCycleLR(optimizer, config.learning_rate, steps, pct_start=warm_up)
     return ReduceLROnPlateau(optimizer, better, factor=0.1, patience=config.patience)

@@ -1,4 +1,4 @@
-"""A recurrence of a user's own as the model of a task: its text is one of the settings, which a run keeps."""
+"""A user-defined recurrence as the model of a task: its text is a setting, saved with the run."""
 
 import re
 from pathlib import Path
@@ -15,7 +15,7 @@ from .files import opened
 
 
 def read_model(path: str) -> str:
-    """The text of a `.cu` file that declares a recurrence, which may include the package's headers alone."""
+    """Reads a `.cu` file that declares a recurrence; it may only include headers of the package."""
     try:
         with opened(Path(path)) as file:
             text = file.read().decode("utf-8-sig")
@@ -23,13 +23,13 @@ def read_model(path: str) -> str:
         raise TaskError(f"--model {path} is not UTF-8 text: {error}") from None
     for header in re.findall(r'^\s*#\s*include\s+"([^"]+)"', text, flags=re.M):
         if not (KERNELS / header).is_file() or (Path(path).parent / header).exists():
-            raise TaskError(f"--model {path} includes {header}, expected headers of the package only; copy its text")
+            raise TaskError(f"--model {path} includes {header}, expected headers of the package only; inline its text")
     own_model(path, text)
     return text
 
 
 def own_model(path: str, text: str) -> type[nn.Module]:
-    """The recurrence of a text, which is compiled."""
+    """Compiles a text, and returns its recurrence."""
     try:
         own = recurrence(source=text)
         with torch.random.fork_rng(devices=[]):

@@ -1,4 +1,4 @@
-"""Going on with a run: what its last checkpoint holds is checked, entry by entry, before any of it is used."""
+"""Resuming a run: every entry of its last checkpoint is checked before any of them is used."""
 
 import os
 from collections.abc import Collection, Mapping
@@ -14,7 +14,7 @@ PROGRESS = {"step": int, "seconds": float, "best": float | None, "rows": list[di
 
 
 def read_run(folder: Path, config_class: type[Config]) -> tuple[Config, dict[str, Any]]:
-    """The settings of a run, and its last checkpoint."""
+    """Returns the settings of a run, and its last checkpoint."""
     path, best = folder / "last.pt", folder / "best.pt"
     try:
         saved = read(path, config_class.task)
@@ -26,7 +26,7 @@ def read_run(folder: Path, config_class: type[Config]) -> tuple[Config, dict[str
 
 
 def take_up(path: Path, saved: Mapping[str, Any], parts: Mapping[str, Any], sums: Collection[str]) -> dict[str, Any]:
-    """Puts a checkpoint into the parts of a run, and gives its progress. `sums`: the names of its sums."""
+    """Loads a checkpoint into the parts of a run, and returns its progress. `sums`: the names of its sums."""
     progress = saved["progress"]
     check_types(path, "progress", progress, PROGRESS)
     check_types(path, "sums", saved["sums"], dict.fromkeys(sums, float))
@@ -38,7 +38,7 @@ def take_up(path: Path, saved: Mapping[str, Any], parts: Mapping[str, Any], sums
     for row in progress["rows"]:
         if missing := drawn - row.keys():
             raise TaskError(f"{path} cannot be used: a row of its progress.rows lacks {', '.join(sorted(missing))}")
-    for group in parts["optimizer"].param_groups:  # a step, so that its state has the shapes that are expected
+    for group in parts["optimizer"].param_groups:  # a step creates the state, for the expected shapes
         for parameter in group["params"]:
             parameter.grad = torch.zeros_like(parameter)
     parts["optimizer"].step()

@@ -1,4 +1,4 @@
-"""The folder of one training run: settings, metrics, curves and checkpoints, each file written whole or not at all."""
+"""The folder of one training run: settings, metrics, curves and checkpoints, each file written atomically."""
 
 import csv
 import io
@@ -22,21 +22,21 @@ Rows = list[dict[str, float]]
 
 
 def new_folder(runs: Path, task: str, name: str | None) -> Path:
-    """Makes `runs/<name>/`, which must not exist; without a name, the first free `runs/<task>-<number>/`."""
-    with naming(runs, "made a folder"):
+    """Creates `runs/<name>/`, which must not exist; without a name, the first free `runs/<task>-<number>/`."""
+    with naming(runs, "created"):
         runs.mkdir(parents=True, exist_ok=True)
     for folder in [runs / name] if name else (runs / f"{task}-{n}" for n in itertools.count(1)):
-        with naming(folder, "made"), suppress(FileExistsError):
+        with naming(folder, "created"), suppress(FileExistsError):
             folder.mkdir()
             return folder
-    raise TaskError(f"the run folder {folder} exists; choose another --name")
+    raise TaskError(f"the run folder {folder} already exists; choose another --name")
 
 
 class RunFolder:
     def __init__(self, path: Path, tensorboard: bool = False) -> None:
         self.path, self.events, self.told = path, None, 0
         if tensorboard:
-            from torch.utils.tensorboard import SummaryWriter  # a package of its own
+            from torch.utils.tensorboard import SummaryWriter  # a separate package
 
             self.events = SummaryWriter(path)
 
@@ -44,7 +44,7 @@ class RunFolder:
         try:
             write_whole(self.path / name, content)
         except TaskError as error:
-            again = f"; mend that, then go on with --resume {self.path}" if (self.path / "last.pt").is_file() else ""
+            again = f"; fix that, then continue with --resume {self.path}" if (self.path / "last.pt").is_file() else ""
             raise TaskError(f"{error}{again}") from None
 
     def save(self, name: str, checkpoint: dict[str, Any]) -> None:
@@ -54,24 +54,24 @@ class RunFolder:
         self.write(name, content.getvalue())
 
     def best_model(self, config: TrainingConfig, model: nn.Module) -> dict[str, Tensor]:
-        """The weights of best.pt, which must be of a run with these settings."""
+        """Returns the weights of best.pt, which must be from a run with these settings."""
         path = self.path / "best.pt"
         try:
             saved = read(path, config.task)
             for name, value in asdict(restore(type(config), path, saved["config"])).items():
                 if value != (own := getattr(config, name)):
-                    raise TaskError(f"{path} is of another run: its {name} is {value!r}, expected {own!r}")
+                    raise TaskError(f"{path} is from another run: its {name} is {value!r}, expected {own!r}")
             check_like(path, "model", saved["model"], model.state_dict())
         except TaskError as error:
-            remedy = f"put it back, or copy {self.path / 'last.pt'} to it, which then counts as the best until now"
-            raise TaskError(f"{error}; the run needs it in the end: {remedy}") from None
+            remedy = f"restore it, or copy {self.path / 'last.pt'} to it, which then counts as the best so far"
+            raise TaskError(f"{error}; the run needs it at the end: {remedy}") from None
         return saved["model"]
 
     def write_config(self, config: dict[str, Any]) -> None:
         self.write("config.json", json.dumps(config, indent=2).encode() + b"\n")
 
     def write_metrics(self, rows: Rows, metric: str, baseline: float | None) -> None:
-        """Writes metrics.csv, and the same for TensorBoard if that is wanted, and draws curves.png."""
+        """Writes metrics.csv, the same for TensorBoard if enabled, and curves.png."""
         text = io.StringIO()
         writer = csv.DictWriter(text, fieldnames=list(dict.fromkeys(itertools.chain(*rows))), lineterminator="\n")
         writer.writeheader()
@@ -86,13 +86,13 @@ class RunFolder:
             self.told = len(rows)
 
     def write_confusion(self, counts: Tensor, classes: Sequence[str]) -> None:
-        """Writes classes.csv and draws confusion.png, of the test set."""
+        """Writes classes.csv and confusion.png, for the test set."""
         self.write("classes.csv", confusion.table(counts, classes))
         self.write("confusion.png", confusion.draw(counts, classes))
 
 
 def draw(rows: Rows, metric: str, baseline: float | None) -> bytes:
-    """Loss and metric over the steps, as PNG."""
+    """Plots the loss and the metric over the steps, as PNG."""
     from matplotlib.figure import Figure  # takes half a second to import
 
     figure = Figure(figsize=(9, 3.6), layout="constrained")

@@ -1,4 +1,4 @@
-"""Training samples without end, from any step on."""
+"""An endless stream of training samples, starting at any step."""
 
 import os
 from collections.abc import Iterator
@@ -15,12 +15,12 @@ from .task import Samples
 
 
 class ResumableSampler(DistributedSampler):
-    """A DistributedSampler that can begin in the middle of an epoch."""
+    """A DistributedSampler that can start in the middle of an epoch."""
 
     skipped = 0
 
     def seek(self, epoch: int, skipped: int) -> None:
-        """The next iteration is of this epoch, without this process's first samples."""
+        """Makes the next iteration start in this epoch, after the first `skipped` samples of this process."""
         self.set_epoch(epoch)
         self.skipped = skipped
 
@@ -29,7 +29,7 @@ class ResumableSampler(DistributedSampler):
 
 
 def share_of_batch(config: TrainingConfig) -> int:
-    """The samples of a batch that each process has."""
+    """The batch size of each process."""
     own_batch, left = divmod(config.batch_size, world_size())
     if left:
         raise TaskError(f"--batch-size {config.batch_size} cannot be divided among {world_size()} processes")
@@ -37,12 +37,12 @@ def share_of_batch(config: TrainingConfig) -> int:
 
 
 def training_loader(dataset: Samples, config: TrainingConfig, in_order: bool = False) -> DataLoader:
-    """Whole batches of this process's share, in an order that follows from the seed and the epoch, or as they are."""
+    """Loads full batches of this process's samples, shuffled by the seed and the epoch, or in order."""
     sampler = ResumableSampler(dataset, world_size(), rank(), not in_order, config.seed, drop_last=True)
     own_batch = share_of_batch(config)
     if len(sampler) < own_batch:
         raise TaskError(f"--batch-size is {config.batch_size}, more than the {len(dataset)} training samples")
-    # A generator of its own: a loader draws from the global one whenever an epoch begins.
+    # A separate generator: otherwise the loader draws from the global one at the start of each epoch.
     generator = torch.Generator()
     return DataLoader(
         dataset,
@@ -56,12 +56,12 @@ def training_loader(dataset: Samples, config: TrainingConfig, in_order: bool = F
 
 
 def apart(worker: int) -> None:
-    """Of a process that loads samples: signals to stop are for the one that trains."""
+    """Puts a data loading process into its own process group, so that only the training process gets Ctrl-C."""
     os.setpgrp()
 
 
 def endless(loader: DataLoader, step: int) -> Iterator[list[Tensor]]:
-    """Batches without end, from the one that comes after `step` of them."""
+    """Yields batches endlessly, starting after the first `step` of them."""
     sampler = cast(ResumableSampler, loader.sampler)
     while True:
         epoch, done = divmod(step, len(loader))

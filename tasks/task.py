@@ -1,4 +1,4 @@
-"""What a task gives to the training loop."""
+"""What a task provides to the training loop."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -8,14 +8,14 @@ from torch import Tensor, nn
 
 from indrnn_cupy import Activity
 
-Samples: TypeAlias = Any  # a torch.utils.data.Dataset that has a length
+Samples: TypeAlias = Any  # a torch.utils.data.Dataset with a length
 
 
 @dataclass
 class Task:
-    """A network and what it is to learn. The data sets hold pairs (input, target).
+    """A network, its data sets and its loss. The data sets contain pairs (input, target).
 
-    A training set with a method `set_epoch`, as torch's samplers have one, is told when an epoch begins.
+    If the training set has a method `set_epoch`, like torch's samplers, it is called at the start of each epoch.
     """
 
     model: nn.Module
@@ -23,17 +23,17 @@ class Task:
     validation: Samples
     test: Samples
     loss: Callable[[Tensor, Tensor], Tensor]
-    """Of outputs and targets: the mean over the batch."""
+    """Maps outputs and targets to the mean loss over the batch."""
     score: Callable[[Tensor, Tensor], Tensor]
-    """Of outputs and targets: the metric of each sample, (B,)."""
+    """Maps outputs and targets to the metric of each sample, (B,)."""
     metric: str
     better: Literal["max", "min"]
     baseline: float | None = None
-    """What the metric is without a memory; drawn beside it."""
+    """The metric of a network without memory, plotted for comparison."""
     activity_loss: Callable[[Sequence[Activity]], Tensor] | None = None
-    """Of the activities of EGRU layers: a term of the loss in training."""
+    """Maps the activities of EGRU layers to a term of the training loss."""
     classes: Sequence[str] | None = None
-    """Names of the classes, if the outputs are logits of classes: then a run ends with their confusion matrix."""
+    """Names of the classes, if the outputs are class logits: the run then ends with a confusion matrix."""
     streams: bool = False
-    """The samples of a batch go on from those of the batch before, in order. The network is then called with a state
-    too, and gives (outputs, state)."""
+    """Whether the samples of a batch continue those of the previous batch, in order. The network is then also called
+    with a state, and returns (outputs, state)."""

@@ -28,9 +28,9 @@ def train(
     folder: Path | None = None,
     saved: dict[str, Any] | None = None,
 ) -> tuple[dict[str, float], Path | None]:
-    """Trains, and measures the best checkpoint on the test set; gives that, and the run's folder in the first process.
+    """Trains, and evaluates the best checkpoint on the test set; returns that result, and in process 0 the run folder.
 
-    `folder`, `saved`: of a run to go on with, and its last checkpoint.
+    `folder`, `saved`: the folder and the last checkpoint of a run to resume.
     """
     with processes(config.device) as device, Interruption() as interruption:
         if config.threads:
@@ -48,7 +48,7 @@ def train(
 
 
 class Run:
-    """A run in progress: its learner, its samples, what it has measured, and its folder in the first process."""
+    """A run in progress: its learner, samples and measurements, and in the first process its folder."""
 
     def __init__(
         self,
@@ -79,18 +79,18 @@ class Run:
 
     @property
     def step(self) -> int:
-        """How many steps of the optimizer were made."""
+        """The number of optimizer steps taken so far."""
         return self.progress["step"]
 
     def _open(self, folder: Path | None) -> RunFolder:
-        """The folder, with the settings; says what the run trains."""
+        """Opens the run folder, writes the settings, and prints a summary."""
         config, task, model = self.config, self.task, self.learner.model
         opened = RunFolder(folder or new_folder(Path(config.runs), config.task, config.name), config.tensorboard)
         clear_drafts(opened.path)
         if self.progress["best"] is not None:
-            opened.best_model(config, model)  # as it is needed in the end
+            opened.best_model(config, model)  # checked now, needed at the end
         opened.write_config(self.settings)
-        if self.step >= config.steps:  # a kill may have left the last row unwritten
+        if self.step >= config.steps:  # if the run was killed, the last row may not be written
             opened.write_metrics(self.progress["rows"], task.metric, task.baseline)
         sizes = ", ".join(f"{len(getattr(task, part)):,} {part}" for part in ("training", "validation", "test"))
         parameters = sum(parameter.numel() for parameter in model.parameters())
@@ -101,16 +101,16 @@ class Run:
         return opened
 
     def advance(self, interruption: Interruption) -> bool:
-        """One step of the optimizer in every process; tells whether one of them was asked to stop."""
+        """Takes one optimizer step in every process; returns whether one of them was asked to stop."""
         step = self.step + 1
-        torch.manual_seed(hash((self.config.seed, step, rank())))  # so that a resumed run drops the same units
+        torch.manual_seed(hash((self.config.seed, step, rank())))  # so that a resumed run has the same dropout
         if self.step % len(self.loader) == 0:
             self.learner.carried.reset()
         inputs, targets = next(self.batches)
         learned = self.learner.learn(inputs, targets, last=step == self.config.steps)
         self.progress["step"] = step
         requested = float(interruption.requested), float(not math.isfinite(learned.loss))
-        stop, diverged = total(torch.tensor(requested)).tolist()  # in all processes alike
+        stop, diverged = total(torch.tensor(requested)).tolist()  # the same in all processes
         if diverged:
             raise TaskError(f"the loss is not finite after {step} steps; try a smaller --learning-rate")
         self._count(learned)
@@ -125,7 +125,7 @@ class Run:
         self.bar.update()
 
     def evaluate(self) -> None:
-        """Measures the validation set, writes checkpoints, metrics and curves, and begins new sums."""
+        """Evaluates the validation set, writes checkpoints, metrics and curves, and resets the sums."""
         self.bar.set_postfix_str("evaluating")
         model, task, config = self.learner.model, self.task, self.config
         with autocast(config, self.device):
@@ -151,7 +151,7 @@ class Run:
             self.folder.write_metrics(self.progress["rows"], task.metric, task.baseline)
 
     def _whole_sums(self) -> list[float]:
-        """The sums of all processes."""
+        """The sums over all processes."""
         return total(torch.tensor(list(self.sums.values()), dtype=torch.float64)).tolist()
 
     def save(self, name: str, parts: dict[str, Any]) -> None:
@@ -164,13 +164,13 @@ class Run:
             self.folder.save(name, kept | {key: part.state_dict() for key, part in parts.items()})
 
     def stop(self) -> None:
-        """Saves the run, and ends it."""
+        """Saves the run, and stops it."""
         self.save("last.pt", self.learner.parts)
         folder = self.folder.path if self.folder else None
         raise Stopped(f"stopped after {self.step} of {self.config.steps} steps", folder)
 
     def test(self) -> dict[str, float]:
-        """The loss and metric of the best checkpoint on the test set."""
+        """Returns the loss and metric of the best checkpoint on the test set."""
         model = self.learner.model
         if self.folder:
             model.load_state_dict(self.folder.best_model(self.config, model))

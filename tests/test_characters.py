@@ -190,7 +190,7 @@ def test_learns_and_writes(corpus, tmp_path, capsys):
     torch.save(damaged, best[1])
     with pytest.raises(SystemExit):
         generate.main(best)
-    assert "the network expects NaN" in capsys.readouterr().err
+    assert "the network predicts NaN" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -200,7 +200,11 @@ def test_learns_and_writes(corpus, tmp_path, capsys):
         (b"a", [], "the training part of the text has 1 symbols"),
         (b"\xff\xfe\xfa" * 999, [], "is not UTF-8 text"),
         (b"abc " * 99, ["--window", "0"], "--window is 0, expected a number above 0"),
-        (b"abc " * 99, ["--model", "lstm", "--network", "dense"], "--model lstm has one network, plain"),
+        (
+            b"abc " * 99,
+            ["--model", "lstm", "--network", "dense"],
+            "--network is dense, expected plain for --model lstm",
+        ),
         (b"abc " * 99, ["--text", "/nowhere"], "/nowhere cannot be read"),
     ],
 )
@@ -214,5 +218,5 @@ def test_what_cannot_work_is_said_in_a_line(tmp_path, capsys, content, arguments
 
 def test_a_character_that_was_not_learned_is_named(corpus):
     symbols = Symbols.of(corpus.read_bytes(), "characters", "it")
-    with pytest.raises(TaskError, match="--prompt has the character 'Q', which the model has not learned"):
+    with pytest.raises(TaskError, match="--prompt has the character 'Q', which is not in the model's vocabulary"):
         symbols.encode(b"Quo", "--prompt")

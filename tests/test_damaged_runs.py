@@ -117,7 +117,7 @@ def test_a_best_checkpoint_of_something_else_is_refused_at_once(made, run, refus
     other_task = "run/best.pt is a checkpoint of the task 'sequential_mnist' (str), expected 'adding_problem'"
     assert other_task in refused(adding.main, "--resume", "run")
     shutil.copy(made / "wide" / "best.pt", run)
-    assert "run/best.pt is of another run: its name is 'wide'" in refused(adding.main, "--resume", "run")
+    assert "run/best.pt is from another run: its name is 'wide'" in refused(adding.main, "--resume", "run")
     wide = torch.load(made / "wide" / "best.pt", weights_only=True)["model"]
     shutil.copy(made / name / "best.pt", run)
     edit(run / "best.pt", ["model"], wide)
@@ -200,7 +200,7 @@ def test_settings_out_of_range_are_named_with_their_file(run, refused):
             torch.zeros(3),
             "its optimizer.state.0.exp_avg is a tensor of float32 of shape (3,)",
         ),
-        ("optimizer.state.0.step", torch.tensor(float("nan")), "its optimizer.state.0.step holds NaN"),
+        ("optimizer.state.0.step", torch.tensor(float("nan")), "its optimizer.state.0.step contains NaN"),
         ("schedule.last_epoch", None, "it lacks schedule.last_epoch"),
         ("schedule.total_steps", "x", "its schedule.total_steps is 'x' (str), expected int"),
         ("scaler", None, "it lacks scaler"),
@@ -227,7 +227,7 @@ def test_what_another_version_of_torch_adds_or_lacks_is_no_hindrance(run):
         (torch.zeros(4, 2).to_sparse(), "is a sparse_coo tensor of float32"),
         (torch.zeros(4, 2, device="meta"), "is a meta tensor of float32"),
         (torch.zeros(1).expand(10**9, 10**9), "is a tensor of float32 of shape (1000000000, 1000000000)"),
-        (torch.full((4, 2), float("nan")), "holds NaN"),
+        (torch.full((4, 2), float("nan")), "contains NaN"),
         ([1], "is a list of length 1"),
     ],
 )
@@ -273,7 +273,7 @@ def test_a_full_disk_loses_nothing(made, run, refused, most, named, written):
     before = {path.name: path.read_bytes() for path in run.iterdir()}
     with full_disk(most):
         error = refused(adding.main, "--resume", "run")
-    assert error.startswith(f"error: run/{named} cannot be written: ") and error.endswith("go on with --resume run")
+    assert error.startswith(f"error: run/{named} cannot be written: ") and error.endswith("continue with --resume run")
     after = {path.name: path.read_bytes() for path in run.iterdir()}
     assert before.keys() == after.keys() and {n for n in before if before[n] != after[n]} <= written
     adding.main(["--resume", "run"])
@@ -284,7 +284,7 @@ def test_a_full_disk_loses_nothing(made, run, refused, most, named, written):
 @pytest.mark.parametrize("runs", ["file", "file/below", "/proc/nowhere"])
 def test_a_runs_folder_that_cannot_be_made_is_named(run, refused, runs):
     (run.parent / "file").touch()
-    assert f"error: {runs} cannot be made a folder: " in refused(adding.main, *SMALL, "--runs", runs)
+    assert f"error: {runs} cannot be created: " in refused(adding.main, *SMALL, "--runs", runs)
 
 
 def test_drafts_of_killed_processes_are_cleared(run):

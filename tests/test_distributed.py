@@ -42,7 +42,7 @@ def test_of_two_processes_that_end_one_says_why(tmp_path):
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
     command += ["-m", "tasks.adding_problem.train", "--length=20", "--hidden-size=4", "--batch-size=8"]
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[1]), "OMP_NUM_THREADS": "1"}
-    for arguments, message in (["--length=1"], "--length is 1"), (["--runs=file"], "file cannot be made a folder"):
+    for arguments, message in (["--length=1"], "--length is 1"), (["--runs=file"], "file cannot be created"):
         done = subprocess.run(
             [*command, *arguments], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=100
         )

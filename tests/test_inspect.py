@@ -66,5 +66,5 @@ def test_pictures_of_a_run(tmp_path, capsys):
 
 
 def test_a_network_without_such_units_is_refused():
-    with pytest.raises(TaskError, match="no recurrence with one weight for each unit"):
+    with pytest.raises(TaskError, match="no recurrence with one weight per unit"):
         units.layers(PlainNetwork(3, 6, 2, recurrence=MinGRURecurrence))

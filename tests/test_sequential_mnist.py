@@ -49,7 +49,7 @@ def test_idx_files_plain_and_packed(tmp_path, packed, spelling):
         (
             "train-images-idx3-ubyte",
             idx(2**32 - 1, 28, 28, content=b"x" * 9),
-            "states 4294967295 digits, expected at most",
+            "declares 4294967295 digits, expected at most",
         ),
         ("train-labels-idx1-ubyte", idx(39), "40 images but .* 39 labels"),
         ("t10k-labels-idx1-ubyte", idx(10, content=bytes([10] * 10)), "the label 10, expected 0 to 9"),
@@ -72,7 +72,7 @@ def test_damaged_gz_and_empty_sets_are_named(tmp_path):
     with pytest.raises(TaskError, match=r"train-images-idx3-ubyte.gz cannot be read"):
         idx_folder(write(tmp_path / "a", files))
     files = {**good_files(), "t10k-images-idx3-ubyte": idx(0, 28, 28), "t10k-labels-idx1-ubyte": idx(0)}
-    with pytest.raises(DataError, match="holds 0 images, too few"):
+    with pytest.raises(DataError, match="has 0 images, too few"):
         idx_folder(write(tmp_path / "b", files))
 
 
@@ -85,7 +85,7 @@ def test_gz_bombs_are_not_unpacked(tmp_path, count):
     del files["train-images-idx3-ubyte"]
     folder = write(tmp_path, files)
     tracemalloc.start()
-    with pytest.raises(DataError, match=r"train-images-idx3-ubyte\.gz states .* numbers.*damaged"):
+    with pytest.raises(DataError, match=r"train-images-idx3-ubyte\.gz declares .* numbers.*damaged"):
         idx_folder(folder)
     assert tracemalloc.get_traced_memory()[1] < 5_000_000
     tracemalloc.stop()
@@ -176,9 +176,9 @@ class Poison:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", "not a checkpoint of tensors alone"),
-        (b"no zip", "not a checkpoint of tensors alone"),
-        (Poison(), "not a checkpoint of tensors alone"),
+        (b"", "not a checkpoint of tensors only"),
+        (b"no zip", "not a checkpoint of tensors only"),
+        (Poison(), "not a checkpoint of tensors only"),
         ({"weight": torch.zeros(3)}, "not a checkpoint of these tasks"),
         (
             {"task": "adding_problem", "config": {}, "model": {}},
@@ -186,7 +186,7 @@ class Poison:
         ),
         (
             {"task": "sequential_mnist", "config": {"other": 1}, "model": {}},
-            "of another version of this task: its config has the unknown entries other",
+            "from another version of this task: its config has unknown entries: other",
         ),
         ({"task": "sequential_mnist", "config": vars(Config()), "model": {}}, "it lacks model.order"),
         (
@@ -207,7 +207,7 @@ def test_wrong_checkpoints_end_with_one_line_and_status_2(tmp_path, monkeypatch,
         torch.save(content, path)
         if not whole:
             path.write_bytes(path.read_bytes()[:-100])
-            message = "not a checkpoint of tensors alone"
+            message = "not a checkpoint of tensors only"
     with pytest.raises(SystemExit) as stop:
         evaluate.main(["--checkpoint", str(path)])
     error = capsys.readouterr().err

@@ -148,7 +148,9 @@ def test_speakers_of_aeon():
     try:
         metadata.files("aeon")
     except metadata.PackageNotFoundError:
-        with pytest.raises(TaskError, match="the package aeon, which carries this example, is missing: pip install"):
+        with pytest.raises(
+            TaskError, match="the package aeon, which contains this example, is not installed: pip install"
+        ):
             read_example("japanese-vowels")
         return
     vowels = read_example("japanese-vowels")
@@ -166,16 +168,16 @@ def arrays(**changes):
     [
         (arrays(y=None), "lacks y; expected x, y"),
         (arrays(x=np.array(["a"] * 3)), "x is <U1 and y has shape"),
-        (arrays(x=np.full((3, 4, 2), np.nan)), "series 0 holds NaN, infinity"),
+        (arrays(x=np.full((3, 4, 2), np.nan)), "series 0 contains NaN, infinity"),
         (arrays(x=np.ones((3, 0, 2))), "series 0 is empty"),
         (arrays(x=np.ones((4, 4, 2))), r"x has shape \(4, 4, 2\), expected \(3, T, C\)"),
         (arrays(lengths=np.array([4, 5, 1])), "lengths are 1 to 5, expected 1 to 4"),
         (arrays(lengths=np.array([1.0, 2, 3])), "lengths is float64"),
-        (arrays(y=np.array([1, 1, 1])), "has 1 classes, expected 2 to 1000; --regression takes numbers"),
+        (arrays(y=np.array([1, 1, 1])), "has 1 classes, expected 2 to 1000; use --regression for numbers"),
         (arrays(y=np.array(["a", "", "b"])), "series 1 has no label"),
         (arrays(y=np.array([0.0, np.nan, 1])), "series 1 has no label"),
         (arrays(split=np.array(["train", "tset", ""])), "has the split 'tset', expected train, validation, test"),
-        (arrays(split=np.array(["train", "test"])), "has 2 split for 3 series"),
+        (arrays(split=np.array(["train", "test"])), "has 2 entries of split for 3 series"),
         (arrays(x=np.array([None] * 3, object)), "is not an .npz file of plain arrays"),
     ],
 )
@@ -192,10 +194,10 @@ def test_npz_files_that_are_wrong_are_named(tmp_path, content, message):
         ("labels.csv", "file,label\n0.csv\n", r"labels\.csv: line 2 has 1 fields, expected 2"),
         ("labels.csv", "file,label\n../0.csv,a\n", "names the file '../0.csv', expected one in the folder"),
         ("labels.csv", "file,label\nnone.csv,a\n", r"none\.csv cannot be read"),
-        ("labels.csv", b"file,label\n\xff,a\n", r"labels\.csv is no CSV file in UTF-8"),
+        ("labels.csv", b"file,label\n\xff,a\n", r"labels\.csv is not a CSV file in UTF-8"),
         ("0.csv", "1,2\n3\n", r"0\.csv: step 2 is '3', expected 2 numbers"),
         ("0.csv", "a,b\n1,x\n", r"0\.csv: step 1 is '1,x', expected 2 numbers"),
-        ("0.csv", "1,2\n1,nan\n", "series 0 holds NaN"),
+        ("0.csv", "1,2\n1,nan\n", "series 0 contains NaN"),
         ("0.csv", "1,2,3\n", "series have 2, 3 channels, expected the same number"),
         ("0.csv", "a,b\n", r"0\.csv has no steps"),
     ],
@@ -210,11 +212,11 @@ def test_csv_folders_that_are_wrong_are_named(tmp_path, name, content, message):
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("@data", "@date", "has no line @data"),
-        ("@timeStamps false", "@timeStamps true", "has time stamps, which are not read"),
-        (":up", ",?:up", "line .* has a missing number, which has to be filled in first"),
+        ("@data", "@date", "has no @data line"),
+        ("@timeStamps false", "@timeStamps true", "has timestamps, which are not supported"),
+        (":up", ",?:up", "line .* has a missing number; fill it in first"),
         (":up", ",x:up", "line .* has could not convert string to float"),
-        (":up", ",1:up", "has channels of .* steps, expected as many in each"),
+        (":up", ",1:up", "has channels of .* steps, expected the same number in each"),
     ],
 )
 def test_ts_files_that_are_wrong_are_named(tmp_path, old, new, message):

@@ -382,7 +382,7 @@ def test_positions_that_are_not_finite_are_not_trained_on(tmp_path):
 
 def test_a_set_that_is_being_written_is_left_alone(tmp_path):
     (tmp_path / ".set.tmp").mkdir()
-    with pytest.raises(TaskError, match="is being written, or that was killed: remove"):
+    with pytest.raises(TaskError, match="is being written, or a process was killed while writing it: remove"):
         small_set(tmp_path / "set")
     assert [p.name for p in tmp_path.iterdir()] == [".set.tmp"]
 

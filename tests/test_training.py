@@ -123,7 +123,7 @@ def test_an_interrupted_run_goes_on_to_the_same_bits(tmp_path, capsys, monkeypat
             train.main([*arguments, "stopped"])
     said = capsys.readouterr().err
     assert stop.value.code == 130
-    command = f"to go on: python -m tasks.sequential_mnist.train --resume {tmp_path}/stopped"
+    command = f"to resume: python -m tasks.sequential_mnist.train --resume {tmp_path}/stopped"
     assert re.search(rf"stopped after 5 of 11 steps; {command}\n$", said)
     assert len(rows(tmp_path / "stopped")) < 4
     train.main(["--resume", str(tmp_path / "stopped")])

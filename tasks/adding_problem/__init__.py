@@ -1,1 +1,1 @@
-"""The adding problem: remember two marked numbers of a long sequence, and answer with their sum."""
+"""The adding problem: remember two marked numbers in a long sequence, and output their sum."""

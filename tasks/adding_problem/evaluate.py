@@ -1,4 +1,4 @@
-"""Tests a checkpoint of the adding problem on its generated test sequences."""
+"""Evaluates a checkpoint of the adding problem on its generated test sequences."""
 
 from ..command import evaluate_command
 from .task import Config, make_task

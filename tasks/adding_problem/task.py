@@ -1,4 +1,4 @@
-"""The adding problem: generated sequences, the network, and the task as the training loop takes it."""
+"""The adding problem: generated sequences, the network, and the task for the training loop."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -21,15 +21,15 @@ class Config(ModelConfig):
     task = "adding_problem"
 
     length: int = 1000
-    """T, the steps of a sequence."""
+    """T, the sequence length in time steps."""
     hidden_size: int = 128
     num_layers: int = 2
     norm: Literal["batch", "layer", "none"] = "batch"
-    """Batch norm over the sequence, or layer norm, after each recurrence."""
+    """Norm after each recurrence: batch norm over the sequence, layer norm, or none."""
     magnitude: float = 2.0
-    """Recurrent weights of indrnn and irevrnn are held within magnitude ** (1 / length)."""
+    """IndRNN, IRevRNN: the recurrent weights are bounded by magnitude ** (1 / length)."""
     test_size: int = 5000
-    """Test sequences; a fifth as many are for validation."""
+    """Number of test sequences; a fifth as many are used for validation."""
 
     def check(self) -> None:
         super().check()
@@ -39,9 +39,9 @@ class Config(ModelConfig):
 
 
 class AddingSequences(Dataset):
-    """Sequences (T, 2): numbers from U(0, 1), and a mark on one of each half; the target is the sum of those marked.
+    """Sequences (T, 2): numbers from U(0, 1), and a mark on one in each half; the target is the sum of the marked ones.
 
-    Each is drawn from the seed, the part ("train", "validation" or "test", as a number) and its index.
+    Each sequence is generated from the seed, the part ("train", "validation" or "test", as a number) and its index.
     Reference: Hochreiter and Schmidhuber, "Long Short-Term Memory", 1997.
     """
 
@@ -67,7 +67,7 @@ class AddingSequences(Dataset):
 
 
 class AddingNetwork(nn.Module):
-    """Reads sequences (B, T, 2) and answers from the last step: (B,)."""
+    """Maps sequences (B, T, 2) to the predicted sums (B,), from the last time step."""
 
     def __init__(self, config: Config) -> None:
         super().__init__()

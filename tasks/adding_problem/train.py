@@ -1,6 +1,6 @@
-"""Trains a recurrent network on the adding problem; a network without a memory has a mean squared error of 0.167.
+"""Trains a recurrent network on the adding problem; a network without memory has a mean squared error of 0.167.
 
-For instance: python -m tasks.adding_problem.train --length 5000
+For example: python -m tasks.adding_problem.train --length 5000
 """
 
 from ..command import train_command

@@ -1,1 +1,1 @@
-"""A language model of characters."""
+"""A character-level language model."""

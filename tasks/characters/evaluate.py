@@ -1,4 +1,4 @@
-"""Measures a checkpoint on the test part of its text, or of another of the same characters."""
+"""Evaluates a checkpoint on the test part of its text, or of another text with the same characters."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ from .task import CharacterNetwork, SteppedNetwork
 @dataclass
 class Config(task.Config):
     by_steps: bool = False
-    """Read one symbol after the other by `step`, as a program does that waits for each."""
+    """Read one symbol at a time with `step`, as in streaming inference."""
 
 
 def make_task(config: Config) -> Task:

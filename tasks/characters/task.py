@@ -1,4 +1,4 @@
-"""A language model of characters: the network, its settings, and the task as the training loop takes it."""
+"""A character-level language model: the network, its settings, and the task for the training loop."""
 
 import math
 from dataclasses import dataclass
@@ -19,26 +19,26 @@ class Config(NetworkConfig):
     task = "characters"
 
     text: str | None = None
-    """The text, any file; without it, the help topics that Python carries. The first 90 % are for training, then 5 %
-    for validation and 5 % for the test."""
+    """File with the text; defaults to the help topics that come with Python. The first 90 % are used for training, the
+    next 5 % for validation and the last 5 % for testing."""
     vocabulary: Literal["characters", "bytes"] = "characters"
-    """The characters of the text, which is UTF-8 then, or all 256 bytes."""
+    """The characters of the text, which must be UTF-8, or all 256 bytes."""
     alphabet: tyro.conf.Suppress[str | None] = None
-    """The characters of the text that was trained on."""
+    """The characters of the text that the model was trained on."""
     window: int = 128
-    """Steps through which gradients go; the state goes on from window to window."""
+    """Time steps of truncated backpropagation through time; the state is carried from window to window."""
     embedding_size: int = 64
-    """Numbers for each symbol."""
+    """Size of the embedding of each symbol."""
     tie_weights: bool = False
-    """Let the output read with the numbers of the symbols, as they are embedded."""
+    """Share the weights of the embedding and the output layer."""
     norm: Literal["batch", "layer", "none"] = "batch"
     """Batch norm over the window and the batch, layer norm, or none."""
     norm_first: bool = True
-    """The norm comes before the recurrence, so that the state which goes on does not depend on statistics."""
+    """Apply the norm before the recurrence, so that the carried state does not depend on batch statistics."""
     bound: float | None = 0.99
-    """Recurrent weights of indrnn and irevrnn are held within this: above 1 a state that goes on would grow forever."""
+    """IndRNN, IRevRNN: bound on the recurrent weights; above 1, the carried state would grow without limit."""
     last_long_memory: bool = False
-    """The last recurrence of indrnn or irevrnn begins with weights near the bound."""
+    """IndRNN, IRevRNN: initialise the weights of the last recurrence near the bound."""
 
     def check(self) -> None:
         super().check()
@@ -46,7 +46,7 @@ class Config(NetworkConfig):
 
 
 class CharacterNetwork(nn.Module):
-    """Embedding, recurrences, output: numbers of symbols (B, T) and a state to logits (B, T, symbols) and a state."""
+    """Embedding, recurrences, output layer: symbol indices (B, T) and a state to logits (B, T, symbols) and a state."""
 
     def __init__(self, config: Config, symbols: int) -> None:
         super().__init__()
@@ -64,7 +64,7 @@ class CharacterNetwork(nn.Module):
         return self._read(output).transpose(0, 1), state
 
     def step(self, symbol: Tensor, state: Any = None) -> tuple[Tensor, Any]:
-        """One symbol of each row, (B,), to the logits of the next, (B, symbols), and the state."""
+        """Maps one symbol per row, (B,), and a state to the logits of the next, (B, symbols), and the new state."""
         output, state = self.body.step(self.embedding(symbol), state)
         return self._read(output), state
 
@@ -73,7 +73,7 @@ class CharacterNetwork(nn.Module):
 
 
 class SteppedNetwork(CharacterNetwork):
-    """The same network, which reads one symbol after the other."""
+    """The same network, reading one symbol at a time."""
 
     def forward(self, symbols: Tensor, state: Any = None) -> tuple[Tensor, Any]:
         logits = []
@@ -84,12 +84,12 @@ class SteppedNetwork(CharacterNetwork):
 
 
 def bits(logits: Tensor, targets: Tensor) -> Tensor:
-    """Bits for each symbol, the mean of each row: (B, T, symbols) and (B, T) to (B,)."""
+    """Bits per symbol, averaged over each row: (B, T, symbols) and (B, T) to (B,)."""
     return cross_entropy(logits.transpose(1, 2), targets, reduction="none").mean(1) / math.log(2)
 
 
 def make_task(config: Config, network: type[CharacterNetwork] = CharacterNetwork) -> Task:
-    name, content = config.text or "the embedded text", read(config.text)
+    name, content = config.text or "the built-in text", read(config.text)
     symbols = Symbols.of(content, config.vocabulary, name) if config.alphabet is None else Symbols(config.alphabet)
     config.alphabet = symbols.alphabet
     training, validation, test = (

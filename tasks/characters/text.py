@@ -1,4 +1,4 @@
-"""Text as numbers: where it comes from, its symbols, and its parts as streams that go on from batch to batch."""
+"""Text data: its source, its symbols, and its parts as streams that continue from batch to batch."""
 
 from dataclasses import dataclass
 from itertools import pairwise
@@ -11,18 +11,18 @@ from torch.utils.data import Dataset
 from ..config import TaskError
 from ..files import opened
 
-ENDS = {"training": 0.9, "validation": 0.95, "test": 1.0}  # of the parts of a text
+ENDS = {"training": 0.9, "validation": 0.95, "test": 1.0}  # of the parts, as fractions of the text
 
 
 def embedded() -> str:
-    """The help topics that Python carries, half a million characters, under the licence of Python."""
+    """The help topics that come with Python: half a million characters, under Python's licence."""
     from pydoc_data.topics import topics  # a large module
 
     return "\n\n".join(topics[name] for name in sorted(topics))
 
 
 def read(path: str | None) -> bytes:
-    """A file, or the embedded text."""
+    """Reads a file, or the built-in text."""
     if path is None:
         return embedded().encode()
     with opened(Path(path)) as file:
@@ -31,7 +31,7 @@ def read(path: str | None) -> bytes:
 
 @dataclass(frozen=True)
 class Symbols:
-    """What a text is made of: characters, each once, or all bytes."""
+    """The vocabulary of a text: its distinct characters, or all bytes."""
 
     alphabet: str | None
 
@@ -43,12 +43,12 @@ class Symbols:
         return 256 if self.alphabet is None else len(self.alphabet)
 
     def encode(self, content: bytes, name: str, mark: bool = True) -> Tensor:
-        """The numbers of the symbols, (N,); `mark`: a byte-order mark at the beginning is none of them."""
+        """Returns the indices of the symbols, (N,); `mark`: skip a byte-order mark at the beginning."""
         if self.alphabet is None:
             return torch.frombuffer(bytearray(content), dtype=torch.uint8).long() if content else torch.empty(0).long()
         text = _decoded(content, name, mark)
         if unknown := set(text) - set(self.alphabet):
-            raise TaskError(f"{name} has the character {min(unknown)!r}, which the model has not learned")
+            raise TaskError(f"{name} has the character {min(unknown)!r}, which is not in the model's vocabulary")
         numbers = {character: number for number, character in enumerate(self.alphabet)}
         return torch.tensor([numbers[character] for character in text], dtype=torch.long)
 
@@ -62,13 +62,13 @@ def _decoded(content: bytes, name: str, mark: bool = True) -> str:
     try:
         return content.decode("utf-8-sig" if mark else "utf-8")
     except UnicodeDecodeError as error:
-        raise TaskError(f"{name} is not UTF-8 text: {error}; --vocabulary bytes takes any file") from None
+        raise TaskError(f"{name} is not UTF-8 text: {error}; --vocabulary bytes accepts any file") from None
 
 
 class Streams(Dataset):
-    """A text cut into `rows` rows, and these into windows: each batch of `rows` samples goes on from the one before.
+    """A text split into `rows` rows, and each row into windows: a batch of `rows` samples continues the previous one.
 
-    A sample is (window, the same one symbol on), (`window`,) each. What is left at the end is not used.
+    A sample is a window and the same shifted by one symbol, (`window`,) each. The remainder is dropped.
     """
 
     def __init__(self, numbers: Tensor, rows: int, window: int, name: str) -> None:
@@ -76,7 +76,7 @@ class Streams(Dataset):
         if windows < 1:
             raise TaskError(
                 f"the {name} part of the text has {len(numbers):,} symbols, expected {rows * window + 1:,} or more, "
-                "a batch of windows; make --batch-size or --window smaller"
+                "a batch of windows; reduce --batch-size or --window"
             )
         self.rows, self.window = rows, window
         self.inputs, self.targets = (
@@ -94,6 +94,6 @@ class Streams(Dataset):
 
 
 def parts(numbers: Tensor) -> dict[str, Tensor]:
-    """The parts of a text by their names."""
+    """Splits a text into its parts, by name."""
     ends = [0, *(round(end * len(numbers)) for end in ENDS.values())]
     return {name: numbers[start:end] for name, (start, end) in zip(ENDS, pairwise(ends), strict=True)}

@@ -1,9 +1,9 @@
-"""Trains a language model of characters, whose state goes on from window to window of a text.
+"""Trains a character-level language model, whose state is carried from window to window of a text.
 
     python -m tasks.characters.train
     python -m tasks.characters.train --text bible.txt --model mingru --network residual --num-layers 3
 
-Without --text: the help topics that Python carries. The metric is bits for each character.
+Without --text: the help topics that come with Python. The metric is bits per character.
 """
 
 from ..command import train_command

@@ -1,1 +1,1 @@
-"""What single units of a trained network do."""
+"""What individual units of a trained network do."""

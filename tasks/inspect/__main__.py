@@ -1,11 +1,11 @@
-"""Draws what single units of a trained network do: `python -m tasks.inspect runs/sequential_mnist-1/best.pt`.
+"""Draws what individual units of a trained network do: `python -m tasks.inspect runs/sequential_mnist-1/best.pt`.
 
-Writes into a folder, for a network of IndRNN or IRevRNN:
+For a network of IndRNN or IRevRNN, writes to a folder:
 
     memories.png    how long each unit of each layer remembers
-    impulses.png    what some units say after a single input
-    traces.png      what the same units say while the network reads a sample of the test set
-    silencing.png   the metric with a layer's units of short, ..., long memories held at their means
+    impulses.png    the response of some units to a single input
+    traces.png      the outputs of the same units while the network reads a test sample
+    silencing.png   the metric when a layer's units with short, ..., long memories are fixed at their means
 """
 
 from dataclasses import dataclass
@@ -34,24 +34,24 @@ class Config:
     checkpoint: Annotated[Path, tyro.conf.Positional]
     """The best.pt of a run of any task."""
     output: Path | None = None
-    """The folder that the pictures are saved to. Default: `inspect` in the folder of the checkpoint."""
+    """Folder to save the pictures to; defaults to `inspect` in the folder of the checkpoint."""
     data: str | None = None
-    """Where the run's data are, if not where its settings say."""
+    """Path of the run's data, if not that in its settings."""
     sample: int = 0
-    """The number of the test sample that is read."""
+    """Index of the test sample to read."""
     units: int = 5
-    """Units of each layer that are drawn."""
+    """Number of units to draw per layer."""
     groups: int = 4
-    """Groups of units, by memory, that are silenced."""
+    """Number of groups, by memory, in which units are silenced."""
     samples: int = 500
-    """Test samples on which that is measured."""
+    """Number of test samples to measure that on."""
 
 
 def inspect(config: Config) -> dict[str, bytes]:
-    """The pictures by their names."""
+    """Draws the pictures, and returns them by name."""
     saved = read_any(config.checkpoint)
     if saved["task"] not in TASKS:
-        raise TaskError(f"{config.checkpoint} is of the task {saved['task']!r}, expected one of {', '.join(TASKS)}")
+        raise TaskError(f"{config.checkpoint} is from the task {saved['task']!r}, expected one of {', '.join(TASKS)}")
     module = import_module(f"tasks.{saved['task']}.task")
     settings = restore(module.Config, config.checkpoint, saved["config"])
     if config.data is not None:
@@ -77,9 +77,9 @@ def inspect(config: Config) -> dict[str, bytes]:
     whole, without, ranges = silencing(model, task, settings, every, config)
     return {
         "memories.png": pictures.draw_memories(every, steps),
-        "impulses.png": pictures.draw_lines("After an input of 1 in the first step", "step", responses, remembered),
+        "impulses.png": pictures.draw_lines("After an input of 1 at the first step", "step", responses, remembered),
         "traces.png": pictures.draw_lines(
-            f"While the network reads test sample {config.sample}, each over its largest", "step", traces, remembered
+            f"While the network reads test sample {config.sample}, each scaled to its peak", "step", traces, remembered
         ),
         "silencing.png": pictures.draw_silencing(task.metric, whole, without, ranges),
     }
@@ -88,7 +88,7 @@ def inspect(config: Config) -> dict[str, bytes]:
 def silencing(
     model: torch.nn.Module, task: Any, settings: Any, every: list[np.ndarray], config: Config
 ) -> tuple[float, np.ndarray, list[list[str]]]:
-    """The metric of the whole network, and without each group of each layer; and the memories of the groups."""
+    """Returns the metric of the whole network and without each group of each layer, and the groups' memories."""
     count = min(config.samples, len(task.test))
     order = torch.randperm(len(task.test), generator=torch.Generator().manual_seed(0))[:count].tolist()
     if task.streams:
@@ -123,7 +123,7 @@ def main(arguments: list[str] | None = None) -> None:
                 raise TaskError(f"--{name} is {getattr(config, name)}, expected 1 or more")
         folder = config.output or config.checkpoint.parent / "inspect"
         drawn = inspect(config)
-        with naming(folder, "made a folder"):
+        with naming(folder, "created"):
             folder.mkdir(parents=True, exist_ok=True)
         for name, content in drawn.items():
             write_whole(folder / name, content)

@@ -1,4 +1,4 @@
-"""Units of elementwise recurrences, one by one: how long they remember, what they say, what is lost without them."""
+"""Individual units of elementwise recurrences: how long they remember, what they output, what is lost without them."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -15,15 +15,15 @@ from ..config import TaskError
 
 
 def layers(model: nn.Module) -> list[BoundedRecurrence]:
-    """The recurrences with one weight u for each unit, first to last."""
+    """Returns the recurrences with one weight u per unit, first to last."""
     found = list(recurrences(model))
     if not found:
-        raise TaskError("the network has no recurrence with one weight for each unit, as IndRNN and IRevRNN have")
+        raise TaskError("the network has no recurrence with one weight per unit, such as IndRNN or IRevRNN")
     return found
 
 
 def memories(layer: BoundedRecurrence, longest: float) -> np.ndarray:
-    """Steps after which 1/e of a state is left, (H,): -1 / log |u|; `longest` for those that keep it longer."""
+    """Time steps until a state decays to 1/e, (H,): -1 / log |u|, at most `longest`."""
     u = layer.weight.detach().abs().double().cpu().numpy()
     kept = np.full(len(u), longest)
     within = (u > 0) & (u < 1)
@@ -33,7 +33,7 @@ def memories(layer: BoundedRecurrence, longest: float) -> np.ndarray:
 
 
 def impulses(layer: BoundedRecurrence, units: np.ndarray, steps: int) -> np.ndarray:
-    """The states of some units after an input of 1 in the first step and 0 ever after, (steps, units)."""
+    """Returns the states of some units after an input of 1 in the first time step and 0 thereafter, (steps, units)."""
     x = torch.zeros(steps, 1, layer.hidden_size, device=layer.weight.device, dtype=layer.weight.dtype)
     x[0] = 1
     with torch.no_grad():
@@ -43,7 +43,7 @@ def impulses(layer: BoundedRecurrence, units: np.ndarray, steps: int) -> np.ndar
 
 @contextmanager
 def recorded(model: nn.Module) -> Iterator[list[Tensor]]:
-    """The outputs of every layer of the calls within, (T, B, H) each."""
+    """Records the outputs of every layer in calls inside this context, (T, B, H) each."""
     outputs: list[Tensor] = []
 
     def note(_: nn.Module, __: Any, result: tuple[Tensor, Any]) -> None:
@@ -57,7 +57,7 @@ def recorded(model: nn.Module) -> Iterator[list[Tensor]]:
 
 @contextmanager
 def silenced(layer: BoundedRecurrence, units: np.ndarray, means: Tensor) -> Iterator[None]:
-    """The layer with some of its units giving their mean, (H,), at every step: what they have to say is gone."""
+    """Replaces the outputs of some units by their means, (H,), at every time step, which removes their information."""
     kept = torch.ones(layer.hidden_size, dtype=torch.bool)
     kept[units] = False
 
@@ -72,12 +72,12 @@ def silenced(layer: BoundedRecurrence, units: np.ndarray, means: Tensor) -> Iter
 
 
 def groups(memory: np.ndarray, count: int) -> list[np.ndarray]:
-    """Units from short to long memories, in groups of about the same size."""
+    """Splits the units, from short to long memories, into groups of about the same size."""
     return np.array_split(np.argsort(memory, kind="stable"), min(count, len(memory)))
 
 
 def chosen(memory: np.ndarray, active: np.ndarray, count: int) -> np.ndarray:
-    """Units spread evenly over the order of memories, of those that are active if there are some."""
+    """Returns units evenly spaced in the order of memories, from the active ones if there are any."""
     order = np.argsort(memory, kind="stable")
     if active.any():
         order = order[active[order]]

@@ -1,1 +1,1 @@
-"""Classification and regression of series of one's own."""
+"""Classification and regression of your own time series."""

@@ -1,4 +1,4 @@
-"""Tests a checkpoint on the test series of its set."""
+"""Evaluates a checkpoint on the test series of its data set."""
 
 from ..command import evaluate_command
 from .task import Config, make_task

@@ -1,4 +1,4 @@
-"""Sets that packages carry, so that the task runs without a download. The packages are not imported."""
+"""Example data sets included in packages, so that no download is needed. The packages are not imported."""
 
 import gzip
 from importlib import metadata
@@ -13,7 +13,7 @@ from .ts import read_ts
 
 
 def read_example(name: str) -> SeriesSet:
-    """The 1,797 digits of scikit-learn, 8 x 8 pixels, as 64 steps or as 8 rows; or JapaneseVowels of aeon."""
+    """Reads the 1,797 digits of scikit-learn, 8 x 8 pixels, as 64 or 8 time steps; or JapaneseVowels of aeon."""
     if name == "japanese-vowels":
         return read_ts(_file("aeon", "JapaneseVowels_TRAIN.ts"), False)
     path = _file("scikit-learn", "digits.csv.gz")
@@ -31,7 +31,7 @@ def _file(package: str, name: str) -> Path:
     try:
         files = metadata.files(package) or []
     except metadata.PackageNotFoundError:
-        raise TaskError(f"the package {package}, which carries this example, is missing: {remedy}") from None
+        raise TaskError(f"the package {package}, which contains this example, is not installed: {remedy}") from None
     for listed in files:
         if listed.name == name:
             return Path(str(listed.locate()))

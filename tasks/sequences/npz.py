@@ -1,10 +1,10 @@
-"""Series from an .npz file. It holds
+"""Reads series from an .npz file. It contains
 
-    x        (N, T, C) or (N, T) numbers; or (all steps, C) or (all steps,), one series after the other, with `lengths`
-    y        (N,) class labels, as numbers or text, or with --regression numbers
-    lengths  (N,) steps of each series, if they differ
-    split    (N,) text, "train", "validation" or "test" for each series, if the set has a split
-    group    (N,) whom or what each series is of, if validation is to be by groups
+    x        (N, T, C) or (N, T) numbers; or (all steps, C) or (all steps,), the series concatenated, with `lengths`
+    y        (N,) class labels, numbers or text; or with --regression, the target numbers
+    lengths  (N,) length of each series, if they differ
+    split    (N,) text, "train", "validation" or "test" for each series, if the data set has a split
+    group    (N,) group of each series, such as its subject, to hold out whole groups
 
 and no pickled objects.
 """
@@ -28,28 +28,28 @@ def read_npz(path: Path, regression: bool) -> SeriesSet:
         except DAMAGED as error:
             raise TaskError(f"{path} is not an .npz file of plain arrays: {first_line(error)}") from None
     if missing := {"x", "y"} - arrays.keys():
-        raise TaskError(f"{path} lacks {', '.join(sorted(missing))}; expected x, y, and perhaps lengths, split, group")
+        raise TaskError(
+            f"{path} lacks {', '.join(sorted(missing))}; expected x, y, and optionally lengths, split, group"
+        )
     x, y, lengths = arrays["x"], arrays["y"], arrays.get("lengths")
     if x.dtype.kind not in "fiub" or y.ndim != 1:
         raise TaskError(f"{path}: x is {x.dtype} and y has shape {y.shape}, expected numbers and (N,)")
     if lengths is not None and (lengths.ndim != 1 or lengths.dtype.kind not in "iu" or len(lengths) != len(y)):
-        raise TaskError(
-            f"{path}: lengths is {lengths.dtype} of shape {lengths.shape}, expected ({len(y)},) whole numbers"
-        )
+        raise TaskError(f"{path}: lengths is {lengths.dtype} of shape {lengths.shape}, expected ({len(y)},) integers")
     series = _split(path, x, lengths, len(y))
     split, group = (arrays[name].tolist() if name in arrays else None for name in ("split", "group"))
     return make_set(str(path), series, y.tolist(), split, group, regression)
 
 
 def _split(path: Path, x: np.ndarray, lengths: np.ndarray | None, count: int) -> list[np.ndarray]:
-    """The series (T_n, C) of x, padded or one after the other."""
+    """Splits x, padded or concatenated, into series (T_n, C)."""
     if lengths is not None and x.ndim in (1, 2) and len(x) != count and len(x) == lengths.sum():
         rows = x.reshape(len(x), -1)
         return np.split(rows, np.cumsum(lengths)[:-1])
     if x.ndim not in (2, 3) or len(x) != count:
         raise TaskError(
-            f"{path}: x has shape {x.shape}, expected ({count}, T, C) or ({count}, T) for {count} y, or as many steps "
-            "as the sum of lengths"
+            f"{path}: x has shape {x.shape}, expected ({count}, T, C) or ({count}, T) for {count} entries of y, "
+            "or as many steps as the sum of lengths"
         )
     padded = x[..., None] if x.ndim == 2 else x
     if lengths is None:

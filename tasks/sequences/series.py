@@ -1,4 +1,4 @@
-"""A set of series in memory, whatever file it came from, checked once."""
+"""A data set of series in memory, checked once, whatever file it came from."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,8 +17,8 @@ MOST_CLASSES = 1000
 class SeriesSet:
     """N series of C channels: `x` (N, T, C) float32 with zeros past `lengths` (N,); `y` (N,), classes or numbers.
 
-    `classes`: their names, or None for regression. `split`: for each series one of SPLITS, "" where none is given.
-    `group`: for each series whom or what it is of, if that is given.
+    `classes`: their names, or None for regression. `split`: one of SPLITS for each series, or "" if not given.
+    `group`: the group of each series, such as its subject, or None if not given.
     """
 
     x: Tensor
@@ -37,9 +37,9 @@ def make_set(
     group: Sequence[str] | None = None,
     regression: bool = False,
 ) -> SeriesSet:
-    """The set of some series, (T_n, C) each; `source` is the file that errors name, series are counted from 0."""
+    """Makes a set of series, (T_n, C) each. Errors name the file `source`, and count series from 0."""
     if not len(series):
-        raise TaskError(f"{source} holds no series")
+        raise TaskError(f"{source} contains no series")
     widths = {one.shape[1] for one in series}
     if len(widths) > 1:
         raise TaskError(
@@ -49,10 +49,12 @@ def make_set(
         if not one.size:
             raise TaskError(f"{source}: series {number} is empty")
         if not np.isfinite(one).all() or abs(one).max() > 1e30:
-            raise TaskError(f"{source}: series {number} holds NaN, infinity or a number beyond 1e30; fill it in first")
+            raise TaskError(
+                f"{source}: series {number} contains NaN, infinity or a number beyond 1e30; fill it in first"
+            )
     for name, column in (("y", y), ("split", split), ("group", group)):
         if column is not None and len(column) != len(series):
-            raise TaskError(f"{source} has {len(column)} {name} for {len(series)} series")
+            raise TaskError(f"{source} has {len(column)} entries of {name} for {len(series)} series")
     parts = [""] * len(series) if split is None else [str(part) for part in split]
     if odd := {*parts} - {*SPLITS, ""}:
         raise TaskError(f"{source}: a series has the split {min(odd)!r}, expected {', '.join(SPLITS)} or nothing")
@@ -69,9 +71,9 @@ def _numbers(source: str, y: Sequence[str] | np.ndarray) -> tuple[Tensor, None]:
     try:
         targets = torch.tensor([float(value) for value in y])
     except ValueError as error:
-        raise TaskError(f"{source}: y is to be a number of each series: {error}") from None
+        raise TaskError(f"{source}: y is not numeric, expected one number per series: {error}") from None
     if not targets.isfinite().all():
-        raise TaskError(f"{source}: y holds NaN or infinity")
+        raise TaskError(f"{source}: y contains NaN or infinity")
     return targets, None
 
 
@@ -86,5 +88,7 @@ def _classes(source: str, y: Sequence[str] | np.ndarray) -> tuple[Tensor, list[s
         key=lambda name: (not name.lstrip("-").isdigit(), int(name) if name.lstrip("-").isdigit() else 0, name),
     )
     if not 2 <= len(names) <= MOST_CLASSES:
-        raise TaskError(f"{source} has {len(names)} classes, expected 2 to {MOST_CLASSES}; --regression takes numbers")
+        raise TaskError(
+            f"{source} has {len(names)} classes, expected 2 to {MOST_CLASSES}; use --regression for numbers"
+        )
     return torch.tensor([names.index(label) for label in labels]), names

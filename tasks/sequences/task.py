@@ -1,4 +1,4 @@
-"""Series of one's own: the network, its settings, and the task as the training loop takes it."""
+"""Your own time series: the network, its settings, and the task for the training loop."""
 
 import math
 from dataclasses import dataclass
@@ -27,16 +27,16 @@ class Config(NetworkConfig):
     task = "sequences"
 
     data: Annotated[str | None, tyro.conf.arg(aliases=["--data-path"])] = None
-    """An .npz file, a folder of CSV files with labels.csv, or .ts files; without it, --example."""
+    """An .npz file, a folder of CSV files with labels.csv, or .ts files; defaults to --example."""
     example: Literal["digits", "digit-rows", "japanese-vowels"] = "digits"
-    """What to train on without data: digits of 8 x 8 pixels (scikit-learn), pixel by pixel or row by row; or speakers
-    told by a vowel (aeon): 12 channels, 7 to 29 steps."""
+    """Data set to use without --data: digits of 8 x 8 pixels (scikit-learn), pixel by pixel or row by row; or speakers
+    identified by a vowel (aeon), 12 channels, 7 to 29 time steps."""
     regression: bool = False
-    """The targets are numbers, rather than classes."""
+    """The targets are numbers instead of classes."""
     test_share: float = 0.2
-    """Of the series, or of their groups, for the test, where the set has no split."""
+    """Fraction of the series, or of their groups, to hold out for testing, if there are no test series."""
     validation_share: float = 0.1
-    """Of what is for training, or of its groups, where the set has no validation series."""
+    """Fraction of the training series, or of their groups, to hold out for validation, if none are given."""
     norm: Literal["batch", "layer", "none"] = "batch"
     """Batch norm over the sequence, layer norm, or none."""
 
@@ -47,9 +47,9 @@ class Config(NetworkConfig):
 
 
 class SeriesNetwork(nn.Module):
-    """Series, (B, T, 1 + C): whether a step is there, and its numbers; to logits (B, classes), or numbers (B,).
+    """Maps series (B, T, 1 + C), a mask of valid steps and C channels, to logits (B, classes) or numbers (B,).
 
-    Channels, and targets of a regression, are standardised by the means and deviations of the training set.
+    Channels and regression targets are standardised by the means and standard deviations of the training set.
     """
 
     mean: Tensor
@@ -82,7 +82,7 @@ class SeriesNetwork(nn.Module):
 
 
 class Part(TensorDataset):
-    """The series of one split, as the network takes them, and their targets."""
+    """The series of one split, in the network's input format, and their targets."""
 
     def __init__(self, series: SeriesSet, chosen: np.ndarray) -> None:
         lengths = series.lengths[chosen]
@@ -93,7 +93,7 @@ class Part(TensorDataset):
 
 
 def read(config: Config) -> SeriesSet:
-    """The set that the settings name."""
+    """Reads the data set given by the settings."""
     if config.data is None:
         return read_example(config.example)
     path = Path(config.data)
@@ -107,14 +107,14 @@ def read(config: Config) -> SeriesSet:
 
 
 def hold_out(series: SeriesSet, among: np.ndarray, share: float, generator: np.random.Generator) -> np.ndarray:
-    """A random share of these series, whole groups if there are some."""
+    """Selects a random fraction of these series, by whole groups if there are any."""
     units = among if series.group is None else np.unique(series.group[among])
     chosen = generator.permutation(units)[: max(1, math.ceil(share * len(units)))]
     return chosen if series.group is None else among[np.isin(series.group[among], chosen)]
 
 
 def splits(series: SeriesSet, config: Config) -> tuple[Part, Part, Part]:
-    """Training, validation and test, as the set says, or drawn from the seed."""
+    """Returns the training, validation and test sets, as given in the data set, or drawn with the seed."""
     generator = np.random.default_rng(config.seed)
     everything = np.arange(len(series.y))
     test, validation = (everything[series.split == name] for name in ("test", "validation"))
@@ -126,7 +126,7 @@ def splits(series: SeriesSet, config: Config) -> tuple[Part, Part, Part]:
         validation = hold_out(series, left, config.validation_share, generator)
         left = np.setdiff1d(left, validation)
     if not len(left):
-        raise TaskError(f"of {len(everything)} series {len(test)} are for the test, and none is left for training")
+        raise TaskError(f"{len(test)} of {len(everything)} series are for testing, and none are left for training")
     return Part(series, left), Part(series, validation), Part(series, test)
 
 

