@@ -34,7 +34,7 @@ class Config(NetworkConfig):
     norm: Literal["batch", "layer", "none"] = "batch"
     """Batch norm over the window and the batch, layer norm, or none."""
     norm_first: bool = True
-    """Apply the norm before the recurrence, so that the carried state does not depend on batch statistics."""
+    """Batch norm comes before the recurrence, as in the language models of Li et al."""
     bound: float | None = 0.99
     """IndRNN, IRevRNN: bound on the recurrent weights; above 1, the carried state would grow without limit."""
     last_long_memory: bool = False
