@@ -297,7 +297,7 @@ def o_mask(T, lengths):
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda a: F.egru(a[0][..., 1:], *a[1:]), "expected a last dimension of 3 H, z, r, g; project it first"),
+        (lambda a: F.egru(a[0][..., 1:], *a[1:]), "expected a last dimension of 3 H for z, r and g; project it first"),
         (lambda a: F.egru(a[0], a[1].t(), *a[2:]), r"recurrent_kernel has shape \(12, 4\), expected \(4, 12\)"),
         (lambda a: F.egru(*a[:3], a[3][1:]), r"threshold has shape \(3,\), expected \(4,\)"),
         (lambda a: F.egru(*a[:5], a[5][1:]), r"cell0 has shape \(1, 4\), expected \(2, 4\)"),

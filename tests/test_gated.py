@@ -97,15 +97,15 @@ def test_the_choice_of_chunks_is_seen_and_taken():
             with_gradients(lambda x, c=chunk: F.mingru(x, chunk=c), (x,))
         assert len(launches) == kernels
     assert F.chunk_steps(65536, 1, 128) == 256 and F.chunk_steps(784, 32, 128) == 0
-    with pytest.raises(ValueError, match="chunk is -1, expected the steps of a chunk, 0, or None"):
+    with pytest.raises(ValueError, match="chunk is -1, expected the number of steps in a chunk, 0, or None"):
         F.mingru(x, chunk=-1)
 
 
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
-        (lambda: F.mingru(torch.randn(4, 3, 7)), ValueError, r"x has shape \(4, 3, 7\), expected 2 numbers for each"),
-        (lambda: F.minlstm(torch.randn(4, 3, 8)), ValueError, r"expected 3 numbers for each hidden unit"),
+        (lambda: F.mingru(torch.randn(4, 3, 7)), ValueError, r"x has shape \(4, 3, 7\), expected 2 elements for each"),
+        (lambda: F.minlstm(torch.randn(4, 3, 8)), ValueError, r"expected 3 elements for each hidden unit"),
         (
             lambda: F.mingru(torch.randn(4, 3, 8), torch.zeros(3, 8)),
             ValueError,

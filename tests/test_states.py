@@ -186,7 +186,7 @@ def test_what_does_not_fit_last_step_is_said():
         assert torch.equal(indrnn_cupy.last_step(x, lengths), x[[3, 0, 1], [0, 1, 2]])
     with pytest.raises(ValueError, match=r"lengths has shape \(1,\), expected \(3,\)"):
         indrnn_cupy.last_step(x, [2])
-    with pytest.raises(ValueError, match="lengths go from -1 to 5"):
+    with pytest.raises(ValueError, match="lengths range from -1 to 5"):
         indrnn_cupy.last_step(x, [5, -1, 2])
     with pytest.raises(ValueError, match=r"initial has shape \(1, 2\), expected \(3, 2\)"):
         indrnn_cupy.last_step(x[:0], initial=torch.zeros(1, 2))

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
-from ..functional.checks import of_arithmetic
+from ..functional.checks import to_arithmetic_type
 from ..functional.diagonal import hgrn_call, lru_call, rglru_call
 from ..functional.run import Call
 from .bounds import MemoryRecurrence, spread_bias_
@@ -53,7 +53,7 @@ class RGLRURecurrence(Recurrence[Tensor]):
         nn.init.uniform_(self.rate, *self.decay_range).log_().div_(-8).expm1_().log_()
 
     def call(self, x: Tensor, state: Tensor | None) -> Call:
-        return rglru_call(x, 8 * softplus(of_arithmetic(self.rate)), *self.states(state))
+        return rglru_call(x, 8 * softplus(to_arithmetic_type(self.rate)), *self.states(state))
 
 
 class RGLRU(RecurrentLayers[Tensor]):
@@ -113,7 +113,7 @@ class HGRNRecurrence(MemoryRecurrence[Tensor]):
             spread_bias_(self.lower, self.longest_memory)
 
     def call(self, x: Tensor, state: Tensor | None) -> Call:
-        return hgrn_call(x, torch.sigmoid(of_arithmetic(self.lower)), *self.states(state))
+        return hgrn_call(x, torch.sigmoid(to_arithmetic_type(self.lower)), *self.states(state))
 
 
 class HGRN(RecurrentLayers[Tensor]):
@@ -190,7 +190,7 @@ class LRURecurrence(Recurrence[tuple[Tensor, Tensor]]):
 
     def call(self, x: Tensor, state: tuple[Tensor, Tensor] | None) -> Call:
         h0, k0 = self.states(state)
-        nu, theta, gain = map(of_arithmetic, (self.nu, self.theta, self.gain))
+        nu, theta, gain = map(to_arithmetic_type, (self.nu, self.theta, self.gain))
         radius, angle = torch.exp(-torch.exp(nu)), torch.exp(theta)
         numbers = radius * torch.cos(angle), radius * torch.sin(angle), torch.exp(gain)
         return lru_call(x, *numbers, (h0, k0), self.activation, batch_first=self.batch_first)

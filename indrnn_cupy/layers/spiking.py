@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..functional.checks import check_number, of_arithmetic
+from ..functional.checks import check_number, to_arithmetic_type
 from ..functional.run import Call
 from ..functional.spiking import check_options, lif_call
 from .recurrence import Recurrence
@@ -77,7 +77,7 @@ class LIFRecurrence(Recurrence[Tensor]):
             weight.mul_((variance / weight.square().sum(1).mean().clamp(min=1e-30)).sqrt())
 
     def call(self, x: Tensor, state: Tensor | None) -> Call:
-        decay = torch.sigmoid(of_arithmetic(self.w))
+        decay = torch.sigmoid(to_arithmetic_type(self.w))
         threshold = torch.full_like(decay, self.threshold)
         return lif_call(x, decay, threshold, (*self.states(state), None), gain=1 - decay, **self.options)
 

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..functional.checks import check_number, of_arithmetic
+from ..functional.checks import check_number, to_arithmetic_type
 from ..functional.run import Call
 from ..functional.unicornn import unicornn_call
 from .recurrence import Recurrence
@@ -57,7 +57,7 @@ class UnICORNNRecurrence(Recurrence[tuple[Tensor, Tensor]]):
 
     def call(self, x: Tensor, state: tuple[Tensor, Tensor] | None) -> Call:
         y0, z0 = self.states(state)
-        step_size = self.dt * torch.sigmoid(of_arithmetic(self.c))
+        step_size = self.dt * torch.sigmoid(to_arithmetic_type(self.c))
         return unicornn_call(x, self.w, step_size, (y0, z0), self.alpha, batch_first=self.batch_first)
 
     def extra_repr(self) -> str:
