@@ -171,9 +171,9 @@ def test_first_memories(name):
     spread = memories(LAYERS[name](100, 20_000, longest_memory=784), 20_000)
     shares = torch.histc(spread.log(), bins=5, min=0, max=math.log(784)) / len(spread)
     torch.testing.assert_close(shares, torch.full((5,), 0.2), rtol=0, atol=0.03)
-    with pytest.raises(ValueError, match="the first memory is set by a bias, and there is none"):
+    with pytest.raises(ValueError, match="the initial memory is set by a bias, but there is none"):
         LAYERS[name](3, 4, bias=False, forget_bias=1.0)
-    with pytest.raises(ValueError, match="two ways to set the same numbers"):
+    with pytest.raises(ValueError, match="forget_bias and longest_memory set the same bias"):
         LAYERS[name](3, 4, longest_memory=9, forget_bias=1.0)
 
 
@@ -219,21 +219,21 @@ def test_weights_of_numpy_cells(name):
 @pytest.mark.parametrize(
     ("weights", "message"),
     [
-        ({}, "the weights are none; expected to_hidden_and_gate.weight alone or linear_z.weights, "),
+        ({}, "the weights are none; expected to_hidden_and_gate.weight only, or linear_z.weights, "),
         ({"linear_z.weights": torch.zeros(2, 3)}, "the weights are linear_z.weights; expected"),
         (
             {"to_hidden_and_gate.weight": torch.zeros(4, 3), "to_out.weight": torch.zeros(3, 2)},
             "to_out.weight is a projection after the recurrence",
         ),
-        ({"to_hidden_and_gate.weight": torch.zeros(5, 3)}, "as many rows and columns of floats for each gate"),
-        ({"to_hidden_and_gate.weight": torch.zeros(4)}, "as many rows and columns of floats for each gate"),
+        ({"to_hidden_and_gate.weight": torch.zeros(5, 3)}, "floating-point matrices of the same shape for all gates"),
+        ({"to_hidden_and_gate.weight": torch.zeros(4)}, "floating-point matrices of the same shape for all gates"),
         (
             {
                 f"linear_{g}.{end}": torch.zeros(n, *w)
                 for g, n in (("z", 2), ("h", 4))
                 for end, w in (("weights", [3]), ("bias", []))
             },
-            "as many rows and columns of floats for each gate",
+            "floating-point matrices of the same shape for all gates",
         ),
     ],
 )
