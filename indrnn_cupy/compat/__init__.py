@@ -1,4 +1,4 @@
-"""The names of earlier projects, on this package's kernels: change the import line, leave the rest.
+"""The interfaces of earlier projects, with this package's kernels: only the import line changes::
 
 from cuda_IndRNN_onlyrecurrent import IndRNN_onlyrecurrent     indrnn_cupy.compat.cuda_IndRNN_onlyrecurrent
 from IndRNN_onlyrecurrent import IndRNN_onlyrecurrent          indrnn_cupy.compat.IndRNN_onlyrecurrent
