@@ -1,10 +1,10 @@
-"""Every recurrence beside what one would use instead: `python -m benchmarks`, or with `--quick` in two minutes.
+"""Compares every recurrence with its alternatives: `python -m benchmarks`, or with `--quick` in two minutes.
 
-Forward, and forward and backward, by length, width and batch: time, how many copies of the same bytes that is, and what
-is kept for backward; first calls and calls on tiny inputs. Medians of runs in turn, float32. Writes results.csv,
-overheads.csv, results.png and machine.txt. Threads that wait spin, unless OMP_WAIT_POLICY is passive, as it should be
-on a busy machine. Peers that are not installed are named and left out. With a GPU that torch
-can use, all of it is there, timed by its events. `python -m benchmarks.gated` and its like go deeper.
+Forward, and forward and backward, by length, width and batch: time, also in copies of the same number of bytes, and the
+memory saved for backward; first calls and calls on tiny inputs. Medians of interleaved runs, float32. Writes
+results.csv, overheads.csv, results.png and machine.txt. Waiting threads spin, unless OMP_WAIT_POLICY is passive, as it
+should be on a busy machine. Alternatives that are not installed are listed and skipped. If torch can use a GPU,
+everything runs there, timed by its events. `python -m benchmarks.gated` and others measure in more detail.
 """
 
 import argparse
@@ -35,7 +35,7 @@ def show(rows: list[dict[str, object]]) -> None:
 
 
 def draw(rows: list[dict], title: str, path: Path) -> None:
-    """Of each recurrence the time of its peers over its own, forward and backward."""
+    """Plots the time of the alternatives to each recurrence, divided by its own, forward and backward."""
     timed = [row for row in rows if "ms" in row and row["passes"] == "both"]
     names = list(dict.fromkeys(row["recurrence"] for row in timed))
     figure, axes = subplots(2, (len(names) + 1) // 2, figsize=(11, 6), sharey=True)
@@ -56,9 +56,9 @@ def draw(rows: list[dict], title: str, path: Path) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="two shapes")
+    parser.add_argument("--quick", action="store_true", help="measure two shapes only")
     folder = Path(__file__).parent / "results"
-    parser.add_argument("--output", type=Path, default=folder, help="a folder for the results")
+    parser.add_argument("--output", type=Path, default=folder, help="folder for the results")
     options = parser.parse_args()
     device = "cuda" if torch.cuda.is_available() else "cpu"
     torch.manual_seed(0)
@@ -80,7 +80,7 @@ def main() -> None:
         print(f"{name:<20}{'' if first is None else f'{first:.1f}':>16}{forward:12.0f}{both:16.0f}")
     write_csv(rows, options.output / "results.csv")
     write_csv(of_calls, options.output / "overheads.csv")
-    title = "time, divided by that of the kernel, forward and backward, by T, B, H"
+    title = "time, relative to the kernel, forward and backward, by T, B, H"
     draw(rows, f"{title}; float32, {device}", options.output / "results.png")
     print(f"\n{options.output}: results.csv, overheads.csv, results.png, machine.txt")
 
