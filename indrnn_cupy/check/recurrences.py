@@ -36,7 +36,8 @@ class Recurrence:
         """In the order of their launches."""
         if self.key is None:
             return tuple(
-                replace(kernel, defines=egru_forms.cell(self.options["reset_mode"], 0.0, False)) for kernel in EGRU
+                replace(kernel, defines=egru_forms.cell_defines(self.options["reset_mode"], 0.0, False))
+                for kernel in EGRU
             )
         cell = cell_of(self.key)
         forward, backward, states, *_ = kernels(cell)

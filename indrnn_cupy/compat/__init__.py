@@ -1,4 +1,6 @@
-"""The interfaces of earlier projects, with this package's kernels: only the import line changes::
+"""The interfaces of earlier projects, with this package's kernels.
+
+Only the import line changes::
 
 from cuda_IndRNN_onlyrecurrent import IndRNN_onlyrecurrent     indrnn_cupy.compat.cuda_IndRNN_onlyrecurrent
 from IndRNN_onlyrecurrent import IndRNN_onlyrecurrent          indrnn_cupy.compat.IndRNN_onlyrecurrent

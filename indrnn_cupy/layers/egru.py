@@ -10,7 +10,9 @@ from .stack import RecurrentStack
 
 
 class EGRU(RecurrentStack[State]):
-    """A stack of EGRU layers, each a projection and the recurrence, with the arguments of EvNN.
+    """A stack of EGRU layers, with the argument names of EvNN and the shapes of `torch.nn.GRU`.
+
+    Each layer is a projection and the recurrence.
 
     Args:
         input_size, hidden_size, num_layers, batch_first, bidirectional: as in `torch.nn.GRU`; there is always a bias.
@@ -19,11 +21,11 @@ class EGRU(RecurrentStack[State]):
         zoneout, dampening_factor, pseudo_derivative_support, thr_mean, weight_initialization_gain, reset_mode,
             longest_memory, use_output_trace, form: as in :class:`EGRURecurrence`.
 
-    Shape: as in `torch.nn.GRU`: `forward(x, state=None, *, lengths=None, resets=None)`, with x `(T, B, input_size)`,
-    `(T, input_size)` if unbatched, or a `PackedSequence`, returns `(y, (h, o, trace), state)`: the sequences of the
-    last layer, as in :class:`EGRURecurrence`, `directions * hidden_size` wide and in the form of x; and the last event,
-    cell and trace of every layer, `(num_layers * directions, B, hidden_size)` each. A run continued from them is exact
-    in float32 and float64. `step(x_t, state)` returns `(y_t, state)` for one step of a stream.
+    Shape: `forward(x, state=None, *, lengths=None, resets=None)`, with x `(T, B, input_size)`, `(T, input_size)` if
+    unbatched, or a `PackedSequence`, returns `(y, (h, o, trace), state)`: the sequences of the last layer, as in
+    :class:`EGRURecurrence`, `directions * hidden_size` wide and in the form of x; and the last event, cell and trace of
+    every layer, `(num_layers * directions, B, hidden_size)` each. A run continued from them is exact in float32 and
+    float64. `step(x_t, state)` returns `(y_t, state)` for one step of a stream.
 
     A checkpoint of EvNN's EGRU, which has one layer, can be loaded directly.
 

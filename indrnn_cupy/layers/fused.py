@@ -85,11 +85,11 @@ def fused(
     settings = Norm(None, None, None, None, mask, bias)
     if norm is not None:
         n = norm.batch_norm
-        whole = norm._whole if is_synchronized(n) else None
-        settings = Norm(n.weight, n.bias, n.running_mean, n.running_var, mask, bias, n.training, n.eps, whole)
+        all_reduce = norm._all_reduce if is_synchronized(n) else None
+        settings = Norm(n.weight, n.bias, n.running_mean, n.running_var, mask, bias, n.training, n.eps, all_reduce)
     z, state, found = run_block(call, settings, lengths=lengths, resets=resets)
     if norm is not None and found:
         mean, variance, count = found[0]
-        certain = lengths is None and not settings.whole
+        certain = lengths is None and not settings.all_reduce
         norm.track(mean, variance, x.shape[0] * x.shape[1] if certain else count[:1])
     return z, state

@@ -65,10 +65,10 @@ class SequenceBatchNorm(nn.Module):
         """Computes the mean and variance over these dimensions, and updates the running statistics."""
         running_mean, running_variance, _ = running
         share = torch.ones_like(x[..., :1]) if valid is None else valid.to(x.dtype)
-        count = self._whole(share.sum(over, keepdim=True))
+        count = self._all_reduce(share.sum(over, keepdim=True))
         share = share / count.clamp(min=1)
-        mean = self._whole((x * share).sum(over, keepdim=True))
-        variance = self._whole(((x - mean).square() * share).sum(over, keepdim=True))
+        mean = self._all_reduce((x * share).sum(over, keepdim=True))
+        variance = self._all_reduce(((x - mean).square() * share).sum(over, keepdim=True))
         count, mean, variance = (s.squeeze(over) for s in (count, mean, variance))
         enough = count > 1
         used = torch.where(enough, mean, running_mean), torch.where(enough, variance, running_variance)
@@ -95,7 +95,7 @@ class SequenceBatchNorm(nn.Module):
         for statistic, found in ((running_mean, mean), (running_variance, unbiased)):
             statistic.copy_(statistic.to(mean.dtype).lerp(found, pull))
 
-    def _whole(self, sums: Tensor) -> Tensor:
+    def _all_reduce(self, sums: Tensor) -> Tensor:
         """The sums over the batches of all processes, if batch norm is synchronised."""
         return AllReduce.apply(sums, self.batch_norm.process_group) if is_synchronized(self.batch_norm) else sums
 
