@@ -18,8 +18,9 @@ class EGRU(RecurrentStack[State]):
         input_size, hidden_size, num_layers, batch_first, bidirectional: as in `torch.nn.GRU`; there is always a bias.
         dropout: probability of DropConnect, which zeroes recurrent weights for a whole sequence in training. There is
             no dropout between layers.
-        zoneout, dampening_factor, pseudo_derivative_support, thr_mean, weight_initialization_gain, reset_mode,
-            longest_memory, use_output_trace, form: as in :class:`EGRURecurrence`.
+        zoneout, dampening_factor, pseudo_derivative_support, thr_mean: as in :class:`EGRURecurrence`.
+        weight_initialization_gain, reset_mode, longest_memory: as in :class:`EGRURecurrence`.
+        use_output_trace, form: as in :class:`EGRURecurrence`.
 
     Shape: `forward(x, state=None, *, lengths=None, resets=None)`, with x `(T, B, input_size)`, `(T, input_size)` if
     unbatched, or a `PackedSequence`, returns `(y, (h, o, trace), state)`: the sequences of the last layer, as in
