@@ -77,10 +77,10 @@ class BlockFunction(torch.autograd.Function):
     """Saves what the backward of the recurrence reads, its output, and factors of units and lanes."""
 
     @staticmethod
-    def forward(ctx, alone, key, counts, options, settings, lengths, resets, *tensors):
+    def forward(ctx, direct, key, counts, options, settings, lengths, resets, *tensors):
         norm, tensors = Norm(*tensors[:6], *settings), tensors[6:]
         x, weights, initial = split(tensors, *counts)
-        op: Any = forward if alone else block_forward_op
+        op: Any = forward if direct else block_forward_op
         y, *found = op(key, x, weights, initial, lengths, resets, *options, norm.measured, [], norm.added)
         statistics: Any = None
         certain = lengths is None and not norm.all_reduce  # that there are two or more steps
@@ -106,9 +106,9 @@ class BlockFunction(torch.autograd.Function):
         if statistics is not None:
             ctx.mark_non_differentiable(statistics)
         ctx.set_materialize_grads(False)
-        ctx.alone, ctx.key, ctx.options, ctx.settings = alone, key, options, settings
+        ctx.direct, ctx.key, ctx.options, ctx.settings = direct, key, options, settings
         ctx.sizes, ctx.parts = (len(kept), len(weights), len(initial), len(seen)), len(x)
-        return (normalize if alone else normalize_op)(y, *n, lengths), *last, statistics
+        return (normalize if direct else normalize_op)(y, *n, lengths), *last, statistics
 
     @staticmethod
     def backward(ctx, grad_z, *grads):
@@ -125,8 +125,8 @@ def gradients(ctx: Any, normed: bool, grad_z: Tensor, grad_last: Any, saved: Any
     x, weights, initial, states, rest = split(saved, *ctx.sizes)
     y, mean, rate, mask, weight, added, inverse, count, lengths, resets = rest
     measured, _, all_reduce = ctx.settings
-    op: Any = backward if ctx.alone else block_backward_op
-    add_up: Any = normalize_sums if ctx.alone else normalize_sums_op
+    op: Any = backward if ctx.direct else block_backward_op
+    add_up: Any = normalize_sums if ctx.direct else normalize_sums_op
     of_scale, of_weight, of_bias = [rate, mask], None, None
     if weight is not None and normed and (measured or any(ctx.needs_input_grad[7:9])):
         sums = add_up(grad_z, y, mean, mask, lengths)
@@ -150,13 +150,13 @@ def gradients(ctx: Any, normed: bool, grad_z: Tensor, grad_last: Any, saved: Any
 
 def run(key, x, weights, initial, lengths, resets, reverse, every, norm):
     """z, the last states and, if computed from the output, the statistics, (3, H): mean, variance and count."""
-    alone = can_call_directly(x[0])
+    direct = can_call_directly(x[0])
     tensors = *x, *weights, *initial
     if norm.measured or needs_gradient(*tensors, norm.weight, norm.bias, norm.added):
         counts, options = (len(x), len(weights)), (reverse, 0, every)
-        found = BlockFunction.apply(alone, key, counts, options, norm[6:], lengths, resets, *norm[:6], *tensors)
+        found = BlockFunction.apply(direct, key, counts, options, norm[6:], lengths, resets, *norm[:6], *tensors)
         return found if norm.measured else found[:-1]
-    op = forward if alone else block_forward_op
+    op = forward if direct else block_forward_op
     H = x[0].shape[-1] // (facts(key)[1] if len(x) == 1 else 1)
     mean, variance = running_statistics(norm, H, x[0])
     n = norm_factors(norm, mean, inverse_of(variance, norm), TYPES[x[0].dtype][2])

@@ -50,7 +50,7 @@ class Cell:
         taken = None if self.by_hand is None else {p.name for p in self.by_hand}
         # The inputs that are saved for backward, and the number of saved states, without the output.
         self.kept = tuple(n for n, name in enumerate(self.inputs) if taken is None or name in taken)
-        self.has_output, self.parts = self.outputs > 0, max(1, self.outputs)  # what lies side by side in y
+        self.has_output, self.parts = self.outputs > 0, max(1, self.outputs)  # parts side by side in y
         self.more_states = len(self.states) - 1 + self.has_output
         lines = re.sub(r'^#line \d+ ".*"$', "", self.code, flags=re.M).encode(errors="replace")
         words = [f"{self.name}-{hashlib.sha256(lines).hexdigest()[:16]}"]
