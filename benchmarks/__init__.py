@@ -1,1 +1,1 @@
-"""Timings beside what a user would pick instead: `python -m benchmarks.<name>`."""
+"""Comparisons with alternatives: `python -m benchmarks.<name>`."""

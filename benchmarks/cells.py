@@ -1,9 +1,9 @@
-"""SRU, QRNN, IndyLSTM and others beside what one would use instead: `python -m benchmarks.cells`.
+"""Compares SRU, QRNN, IndyLSTM and others with alternatives: `python -m benchmarks.cells`.
 
-Forward and backward together, float32, batch 32 and 128 units (batch 4 for 10,000 steps), medians of runs in turn: the
-function, its reference in PyTorch (a loop over `unbind`), and those of spikingjelly, snntorch, sru and jax.lax.scan if
-they are installed (`pip install -c constraints.txt -e ".[oracles,benchmark]"`). "copies": the time divided by that of a
-copy of the same bytes.
+Forward and backward together, float32, batch 32 and 128 units (batch 4 for 10,000 steps), medians of interleaved runs:
+the function, its reference in PyTorch (a loop over `unbind`), and those of spikingjelly, snntorch, sru and jax.lax.scan
+if they are installed (`pip install -c constraints.txt -e ".[oracles,benchmark]"`). "copies": the time divided by that
+of copying the same number of bytes.
 """
 
 import argparse
@@ -22,7 +22,7 @@ from indrnn_cupy.check.recurrences import FIRST, Recurrence
 from indrnn_cupy.ops.cells import cell_of
 
 from .peers import with_backward
-from .suite import Shape, gradient_of, inputs_of, of
+from .suite import Shape, gradient_of, inputs_of, passes_of
 from .timing import conditions, medians
 
 NAMES = ("sru", "qrnn", "indylstm", "indygru", "unicornn", "rglru", "hgrn", "lru", "lif")
@@ -32,13 +32,13 @@ Function = Callable[[], object]
 def moved(key: str, x: Tensor) -> int:
     """Bytes that forward and backward have to move: inputs, outputs and states, and the gradients of the first two."""
     cell = cell_of(key)
-    states = cell.more_states + (not cell.has_output)  # of which the output is one
+    states = cell.more_states + (not cell.has_output)  # including the output
     forward = len(cell.inputs) + cell.parts + cell.more_states
     return (forward + cell.parts + len(cell.kept) + states + len(cell.inputs)) * x.nbytes // len(cell.inputs)
 
 
 def copies(size: int) -> Function:
-    """Copies of so many bytes read and written, from one memory to another that no cache holds."""
+    """Copies that read and write `size` bytes in total, between buffers that do not fit a cache."""
     count = max(1, size // (2 << 25))
     parts = [torch.zeros(size // count // 8) for _ in range(2 * count)]
 
@@ -57,11 +57,11 @@ def installed(name: str) -> Any:
 
 
 def peers(name: str, x: Tensor) -> dict[str, Function]:
-    """Other packages' versions of a recurrence, with the input of its kernel or as much work."""
+    """Implementations of a recurrence in other packages, with the input of its kernel or the same amount of work."""
     width = x.shape[-1]
     found: dict[str, Function] = {}
     if name == "sru" and (sru := installed("sru")):
-        cell = sru.SRU(width // 4, width // 4, 1)  # with its product, which takes little of the time
+        cell = sru.SRU(width // 4, width // 4, 1)  # including its matrix product, a small part of the time
         of_layer = x[..., : width // 4].contiguous()
         found["sru.SRU"] = with_backward(lambda x: cell(x)[0], (of_layer,), torch.ones_like(of_layer))[1]
     if name == "lif" and (neuron := installed("spikingjelly.activation_based.neuron")):
@@ -110,7 +110,7 @@ def measure(recurrence: Recurrence, shape: Shape, repeats: int) -> None:
     gradient = gradient_of(recurrence, inputs)
     assert recurrence.key
     copied = copies(moved(recurrence.key, inputs[0]))
-    fast = medians({"kernel": of(recurrence, inputs, gradient)[1], "copies": copied}, repeats, 1)
+    fast = medians({"kernel": passes_of(recurrence, inputs, gradient)[1], "copies": copied}, repeats, 1)
     slow = {"loop": with_backward(lambda *t: recurrence.reference(*t)[0], inputs, gradient)[1]}
     slow |= peers(recurrence.name, inputs[0])
     others = medians(slow, max(1, repeats // 5), 1)

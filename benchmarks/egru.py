@@ -1,10 +1,10 @@
-"""EGRU on a CPU beside torch.nn.GRU and a loop, and how its time falls with the events: `python -m benchmarks.egru`.
+"""Compares EGRU on a CPU with torch.nn.GRU and a loop, also by the share of events: `python -m benchmarks.egru`.
 
-Threads wait as OMP_WAIT_POLICY says: by default they spin, which is best for torch.nn.GRU on a quiet machine; on a busy
-one say `passive`.
+OMP_WAIT_POLICY determines how threads wait: by default they spin, which is best for torch.nn.GRU on an idle machine;
+set it to `passive` on a busy one.
 
-Forward and backward of a layer, as it begins and with thresholds that leave 5 % of the units active; then forward and
-backward by activity, in both forms. Medians of runs in turn in one process. Writes activity.csv and activity.png.
+Forward and backward of a layer, as initialised and with thresholds that leave 5 % of the units active; then forward and
+backward by activity, in both forms. Medians of interleaved runs in one process. Writes activity.csv and activity.png.
 """
 
 import argparse
@@ -27,7 +27,7 @@ ACTIVITY = [0.3, 0.2, 0.1, 0.05, 0.02, 0.01]
 
 
 class Loop(EGRU):
-    """The layer by a loop over `unbind`, as one would write it."""
+    """The layer as a loop over `unbind`, as usually written."""
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:  # type: ignore[override]
         r = recurrence_of(self)
@@ -42,7 +42,7 @@ def recurrence_of(module: EGRU) -> EGRURecurrence:
 
 
 def activity(module: EGRU, x: Tensor) -> tuple[float, float]:
-    """The shares of units with an event, and of those within the slope of backward or with an event."""
+    """The fractions of units with an event, and of units with an event or within the slope of backward."""
     with torch.no_grad(), record_activity(module) as found:
         module(x)
     return found[0].events.item(), found[0].support.item()
@@ -50,7 +50,7 @@ def activity(module: EGRU, x: Tensor) -> tuple[float, float]:
 
 @torch.no_grad()
 def bring_to(module: EGRU, x: Tensor, target: float) -> None:
-    """Sets all thresholds to the one number with which this share of the units is active."""
+    """Sets all thresholds to the value at which this fraction of the units is active."""
     low, high = 0.0, 1.0
     for _ in range(12):
         recurrence_of(module).thr.fill_((low + high) / 2)
@@ -104,7 +104,7 @@ def by_activity(T: int, B: int, H: int, support: float, repeats: int) -> list[di
 
 
 def draw(rows: list[dict], title: str, path: Path) -> None:
-    """Time by activity, a panel for each slope."""
+    """Plots time by activity, one panel per slope."""
     supports = sorted({row["support"] for row in rows})
     figure, axes = subplots(1, len(supports), figsize=(10, 4), sharey=True)
     for axis, support in zip(axes, supports, strict=True):
@@ -119,7 +119,7 @@ def draw(rows: list[dict], title: str, path: Path) -> None:
             percent, [row["nn.GRU, both"] for row in mine], color="tab:orange", label="nn.GRU, forward and backward"
         )
         axis.set(xscale="log", xlabel="units active, %")
-        axis.set_title(f"slope not 0 within {1 / support:g} of a threshold", fontsize=10)
+        axis.set_title(f"slope nonzero within {1 / support:g} of a threshold", fontsize=10)
         axis.xaxis.set_major_formatter(lambda share, _: f"{share:g}")
         axis.xaxis.set_minor_formatter(lambda share, _: "")
         axis.set_xticks(percent, [f"{p:.0f}" for p in percent])
@@ -132,7 +132,7 @@ def draw(rows: list[dict], title: str, path: Path) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--output", type=Path, default=Path("runs/benchmark_egru"), help="a folder for the results")
+    parser.add_argument("--output", type=Path, default=Path("runs/benchmark_egru"), help="folder for the results")
     folder = parser.parse_args().output
     torch.manual_seed(0)
     indrnn_cupy.reuse_freed_memory()

@@ -1,8 +1,8 @@
-"""minGRU and minLSTM on a CPU beside their peers: `python -m benchmarks.gated`.
+"""Compares minGRU and minLSTM on a CPU with alternatives: `python -m benchmarks.gated`.
 
-Accuracy of float32 against float64, output and gradient of the gate, where gates are closed, half open and open; time
-of forward and backward, of the recurrences alone and of whole layers, at two shapes and by length. Medians of runs in
-turn in one process. Writes length.csv and length.png. Peers that are not installed are left out: minGRU-pytorch, jax.
+Accuracy of float32 against float64, for the output and the gradient of the gate, with gates closed, half open and open;
+time of forward and backward, of recurrences and of layers, at two shapes and by length. Medians of interleaved runs in
+one process. Writes length.csv and length.png. Alternatives that are not installed are skipped: minGRU-pytorch, jax.
 """
 
 import argparse
@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # for a shared machine; torch's own layers then take longer
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # for a shared machine; torch's own layers take longer then
 
 import torch
 from torch import Tensor
@@ -30,7 +30,7 @@ LENGTHS, BATCH, HIDDEN = [8, 32, 128, 512, 2048, 8192, 16384], 4, 128
 
 
 def log_scan(x: Tensor) -> Tensor:
-    """The recurrence of minGRU-pytorch, by its own functions, as its module calls them: (T, B, 2 H) to (T, B, H)."""
+    """The recurrence of minGRU-pytorch, with its own functions, as its module calls them: (T, B, 2 H) to (T, B, H)."""
     from minGRU_pytorch.minGRU import heinsen_associative_scan_log, log_g
 
     gate, hidden = x.transpose(0, 1).chunk(2, -1)
@@ -71,7 +71,7 @@ def recurrences(T: int, B: int, H: int, loop: bool = True) -> Functions:
 
 
 def layers(T: int, B: int, H: int) -> Functions:
-    """Forward and backward of a layer, its projection and parameters included."""
+    """Forward and backward of a layer, including its projection and parameters."""
     x, gradient = torch.randn(T, B, H), torch.randn(T, B, H)
     kinds = {
         "MinGRU": indrnn_cupy.MinGRU,
@@ -93,7 +93,7 @@ def layers(T: int, B: int, H: int) -> Functions:
 def errors(
     function: Callable[[Tensor], Tensor], exact: Callable[[Tensor], Tensor], x: Tensor, H: int
 ) -> tuple[float, float]:
-    """Of the output and of the gradient of the first gate, for the sum of squares, of the largest number of each."""
+    """Errors of the output and of the gradient of the first gate, relative to the largest element; the loss is y^2."""
     found = []
     for f, dtype in ((function, torch.float32), (exact, torch.float64)):
         leaf = x.to(dtype).requires_grad_()
@@ -119,7 +119,7 @@ def show_accuracy() -> None:
                 x[..., :16] += bias
                 line += "{:>12.0e}{:>8.0e}".format(*errors(function, exact, x, 16))
             print(line)
-    print("each: of the output, of the gradient of the gate")
+    print("each: error of the output, error of the gradient of the gate")
 
 
 def show_times(title: str, functions: Functions, repeats: int, against: str) -> None:
@@ -141,7 +141,7 @@ def by_length(repeats: int) -> list[dict[str, object]]:
 
 
 def draw(rows: list[dict], path: Path) -> None:
-    """Time, and how many times faster F.mingru is, or of layers MinGRU, over the length."""
+    """Plots time by length, also relative to F.mingru, or to MinGRU for layers."""
     figure, axes = subplots(2, 2, figsize=(10, 7), sharex=True)
     time = {(row["function"], row["steps"]): row["ms"] for row in rows}
     for column, (ours, title) in enumerate((("F.mingru", "recurrences"), ("MinGRU, a layer", "layers"))):
@@ -153,9 +153,7 @@ def draw(rows: list[dict], path: Path) -> None:
             axes[1, column].plot(steps, [time[name, T] / time[ours, T] for T in steps], **style)
         axes[0, column].set(xscale="log", yscale="log", ylabel="ms", title=f"{title}, forward and backward")
         axes[0, column].legend(fontsize=8)
-        axes[1, column].set(
-            yscale="log", xlabel="steps", ylabel=f"time, divided by that of {ours.removesuffix(', a layer')}"
-        )
+        axes[1, column].set(yscale="log", xlabel="steps", ylabel=f"time, relative to {ours.removesuffix(', a layer')}")
         axes[1, column].grid(axis="y", color="0.9")
     figure.suptitle(f"batch {BATCH}, {HIDDEN} units, float32, {torch.get_num_threads()} CPU threads", fontsize=10)
     figure.savefig(path, dpi=110)
@@ -163,7 +161,7 @@ def draw(rows: list[dict], path: Path) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--output", type=Path, default=Path("runs/benchmark_gated"), help="a folder for the results")
+    parser.add_argument("--output", type=Path, default=Path("runs/benchmark_gated"), help="folder for the results")
     folder = parser.parse_args().output
     torch.manual_seed(0)
     indrnn_cupy.reuse_freed_memory()

@@ -1,7 +1,7 @@
-"""IndRNN on a CPU, side by side with what a user would pick instead: `python -m benchmarks.indrnn`.
+"""Compares IndRNN on a CPU with alternatives: `python -m benchmarks.indrnn`.
 
-All functions of a shape run in turn in one process, float32, with freed memory in use again for all alike; a figure is
-a median. Writes results.csv and results.png.
+All functions of a shape run interleaved in one process, float32, all with freed memory reused; figures are medians.
+Writes results.csv and results.png.
 """
 
 import argparse
@@ -9,7 +9,7 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # for a shared machine; torch's own layers then take longer
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # for a shared machine; torch's own layers take longer then
 
 import torch
 
@@ -25,14 +25,14 @@ from .peers import Pair, jax_scan, layer, loop, with_backward
 from .plot import draw
 from .timing import conditions, medians
 
-Functions = dict[tuple[str, str], Callable[[], object]]  # (what, which passes)
+Functions = dict[tuple[str, str], Callable[[], object]]  # (name, passes)
 COPY = ("copy_ of one tensor", "forward")
-# How often each function is run, and how many times on end.
+# For each shape, the number of repeats, and of consecutive calls in each.
 SHAPES = {(784, 32, 128): (15, 3), (784, 128, 512): (7, 2), (20, 128, 512): (21, 10), (2, 1, 8): (41, 200)}
 
 
 def kernels(T: int, B: int, H: int) -> Functions:
-    """The kernels alone, into memory that is there already, as `copy_` has it."""
+    """Only the kernels, into memory that is already allocated, like `copy_`."""
     x, y, grad_y, grad_x = (torch.randn(T, B, H) for _ in range(4))
     u, h0, h_n, rows, grad_h0 = torch.rand(H), *torch.zeros(4, B, H).unbind()
     functions: Functions = {COPY: lambda: grad_x.copy_(x)}
@@ -53,7 +53,7 @@ def kernels(T: int, B: int, H: int) -> Functions:
 
 
 def calls(T: int, B: int, H: int) -> Iterator[Functions]:
-    """Whole calls, into fresh memory: ours and the peers', in groups that run in turn."""
+    """Complete calls, into new memory: ours and the alternatives, in groups."""
     x, u, gradient = torch.randn(T, B, H), torch.rand(H), torch.randn(T, B, H)
     yield named("F.indrnn", with_backward(lambda x, u: F.indrnn(x, u)[0], (x, u), gradient))
     if T == 2 or x.numel() > 1 << 24:
@@ -74,7 +74,7 @@ def named(name: str, pair: Pair) -> Functions:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--output", type=Path, default=Path("runs/benchmark_indrnn"), help="a folder for the results")
+    parser.add_argument("--output", type=Path, default=Path("runs/benchmark_indrnn"), help="folder for the results")
     folder = parser.parse_args().output
     torch.manual_seed(0)
     indrnn_cupy.reuse_freed_memory()

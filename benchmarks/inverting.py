@@ -1,7 +1,7 @@
-"""IRevRNN with its sub-steps inverted in backward, as it was first published; here to be compared with.
+"""IRevRNN with its sub-steps inverted in backward, as it was first published, for comparison.
 
-Keeps the states after the sub-steps, of every step. The state before them comes back by running them the other way and
-dividing by u: it is inexact where u is small, and NaN where u is 0.
+It saves the states after the sub-steps of every step, and recovers the states before them by running the sub-steps in
+reverse and dividing by u, which is inexact if u is small, and NaN if u is 0.
 """
 
 import torch
@@ -50,5 +50,5 @@ class Inversion(torch.autograd.Function):
 
 
 def irevrnn_by_inversion(x: Tensor, u: Tensor, a: Tensor, b: Tensor, h0: None, c0: Tensor) -> Tensor:
-    """y of `functional.irevrnn`, its gradient by inversion."""
+    """y of `functional.irevrnn`, with its gradient by inversion."""
     return Inversion.apply(x, u, a, b, c0)

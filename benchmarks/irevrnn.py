@@ -1,7 +1,7 @@
-"""IRevRNN on a CPU: its forms for backward against each other and autograd of the loop: `python -m benchmarks.irevrnn`.
+"""Compares the backward variants of IRevRNN on a CPU, and autograd of the loop: `python -m benchmarks.irevrnn`.
 
-The time of forward and backward at (784, 32, 128) with three sub-steps, float32, medians of runs in turn; and the error
-of every gradient in float64, of the largest, where recurrent weights are usual, small, below 0, or 0.
+The time of forward and backward at (784, 32, 128) with three sub-steps, float32, medians of interleaved runs; and the
+largest relative error of the gradients in float64, for recurrent weights that are usual, small, negative, or 0.
 """
 
 import argparse
@@ -51,7 +51,7 @@ def gradients(form: Callable[..., Tensor], leaves: list[Tensor], cotangent: Tens
 
 
 def worst_error(form: Callable[..., Tensor], leaves: list[Tensor]) -> float:
-    """Of the gradients against autograd's, of the largest of each; NaN counts as infinite."""
+    """The largest error of the gradients against autograd, relative to the largest element; NaN counts as infinite."""
     cotangent = torch.randn_like(leaves[0])
     pairs = zip(
         gradients(form, leaves, cotangent), gradients(FORMS["autograd of the loop"], leaves, cotangent), strict=True

@@ -1,7 +1,7 @@
-"""What is kept for backward: `python -m benchmarks.memory`.
+"""Measures the memory saved for backward: `python -m benchmarks.memory`.
 
-IRevRNN at (784, 32, 128) with three sub-steps in each form, and networks of growing depth, plain and reversible.
-Counted are the bytes of every tensor that autograd holds, each memory once. Writes memory.csv and memory.png.
+IRevRNN at (784, 32, 128) with three sub-steps in each variant, and networks of increasing depth, plain and reversible.
+The bytes of all tensors that autograd saves are counted, each storage once. Writes memory.csv and memory.png.
 """
 
 import argparse
@@ -24,7 +24,7 @@ DEPTHS = (4, 8, 16, 32)
 
 
 def held(function: Callable[[], object]) -> list[Tensor]:
-    """What autograd holds after a forward pass, each memory once."""
+    """The tensors that autograd saves in a forward pass, each storage once."""
     storages: dict[int, Tensor] = {}
 
     def pack(tensor: Tensor) -> Tensor:
@@ -37,12 +37,12 @@ def held(function: Callable[[], object]) -> list[Tensor]:
 
 
 def kept_bytes(function: Callable[[], object]) -> int:
-    """The bytes of what autograd holds after a forward pass."""
+    """The bytes that autograd saves in a forward pass."""
     return sum(tensor.untyped_storage().nbytes() for tensor in held(function))
 
 
 def of_irevrnn() -> dict[str, int]:
-    """By form, for one recurrence."""
+    """The bytes of each variant, for one recurrence."""
     x, u = torch.randn(T, B, H, requires_grad=True), torch.rand(H, requires_grad=True)
     a, b = (torch.randn(SUB_STEPS, H) / 8 for _ in range(2))
     inputs = (x, u, a.requires_grad_(), b.requires_grad_())
@@ -55,7 +55,7 @@ def of_irevrnn() -> dict[str, int]:
 
 
 def of_networks() -> dict[str, list[int]]:
-    """By kind, for each number of layers, of a network's layers on a sequence (T, B, H)."""
+    """The bytes of each kind of network, for each number of layers, on a sequence (T, B, H)."""
     x = torch.randn(T, B, H)
     found: dict[str, list[int]] = {"plain": [], "reversible": []}
     for layers in DEPTHS:
@@ -70,11 +70,11 @@ def draw(forms: dict[str, int], networks: dict[str, list[int]], path: Path) -> N
     bars = left.barh(list(forms)[::-1], [bytes_ / 2**20 for bytes_ in forms.values()][::-1], color="tab:blue")
     left.bar_label(bars, fmt="%.0f", padding=3)
     left.margins(x=0.15)
-    left.set(xlabel="MiB kept for backward, the output among them", title=f"IRevRNN, {SUB_STEPS} sub-steps")
+    left.set(xlabel="MiB saved for backward, including the output", title=f"IRevRNN, {SUB_STEPS} sub-steps")
     figure.suptitle(f"(T, B, H) = ({T}, {B}, {H}), float32", fontsize=10)
     for name, sizes in networks.items():
         right.plot(DEPTHS, [bytes_ / 2**20 for bytes_ in sizes], "o-", label=name)
-    right.set(xlabel="layers", ylabel="MiB kept for backward", title="networks of IndRNN", ylim=(0, None))
+    right.set(xlabel="layers", ylabel="MiB saved for backward", title="networks of IndRNN", ylim=(0, None))
     right.set_xticks(DEPTHS)
     right.legend()
     figure.savefig(path, dpi=120)
@@ -82,7 +82,7 @@ def draw(forms: dict[str, int], networks: dict[str, list[int]], path: Path) -> N
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--output", type=Path, default=Path("runs/benchmark_memory"), help="a folder for the results")
+    parser.add_argument("--output", type=Path, default=Path("runs/benchmark_memory"), help="folder for the results")
     folder = parser.parse_args().output
     forms, networks = of_irevrnn(), of_networks()
     sequence = 4 * T * B * H

@@ -1,9 +1,10 @@
-"""Where a training step's time goes in a plain IndRNN network, and what it keeps: `python -m benchmarks.network`.
+"""Profiles time and memory of a training step of a plain IndRNN network: `python -m benchmarks.network`.
 
-Sequential MNIST's shape: 784 steps, 32 rows, 6 layers of 128 units. Each part is timed by itself, forward and backward
-on a layer's input, in turn with the whole step; a figure is a median. A block is recurrence, norm and dropout, fused,
-or "in turn": with a hook, for which they run one after the other. Kept for backward: tensors of (T, B, H) numbers or
-more that autograd holds, each once. With --peers, stacks of torch.nn.LSTM and GRU of the same size, and torch.compile.
+The shape of sequential MNIST: 784 steps, batch 32, 6 layers of 128 units. Each part is timed individually, forward and
+backward on the input of a layer, interleaved with the whole step; figures are medians. A block is recurrence, norm and
+dropout, fused, or "in turn": with a hook, so that they run one after the other. Saved for backward: the tensors with
+(T, B, H) or more elements that autograd saves, each once. With --peers, also stacks of torch.nn.LSTM and GRU of the
+same size, and torch.compile.
 """
 
 import argparse
@@ -26,7 +27,7 @@ T, B, H, LAYERS = 784, 32, 128, 6
 
 
 def kept(module: nn.Module, x: Tensor, size: int) -> float:
-    """What a module keeps for backward in tensors of `size` numbers or more, in such tensors."""
+    """What a module saves for backward in tensors of at least `size` elements, in units of such tensors."""
     return sum(tensor.numel() for tensor in held(lambda: module(x)) if tensor.numel() >= size) / size
 
 
@@ -44,7 +45,7 @@ def in_turn(module: nn.Module) -> nn.Module:
 
 
 class Stack(nn.Module):
-    """Layers of torch, of the network's size."""
+    """Layers of torch, of the same size as the network."""
 
     def __init__(self, kind: type[nn.LSTM] | type[nn.GRU]) -> None:
         super().__init__()
@@ -55,7 +56,7 @@ class Stack(nn.Module):
 
 
 def runnable(name: str, function: Callable[[], object]) -> dict[str, Callable[[], object]]:
-    """The function by its name, unless torch cannot run it on this machine: LSTM in bfloat16 needs AVX-512."""
+    """The function by name, unless torch cannot run it on this machine: LSTM in bfloat16 needs AVX-512."""
     try:
         function()
     except RuntimeError as error:
@@ -99,7 +100,7 @@ def measure(precision: torch.dtype, repeats: int, peers: bool) -> None:
         print(f"  {name:28} {1e3 * each:7.1f} ms {each / seconds['copy_']:7.1f} copies")
     with autocast(precision):
         tensors = kept(network, pixels, T * B * H)
-    print(f"  kept for backward: {tensors / LAYERS:.2f} (T, B, H) tensors a layer")
+    print(f"  saved for backward: {tensors / LAYERS:.2f} (T, B, H) tensors per layer")
 
 
 def main() -> None:

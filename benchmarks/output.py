@@ -1,4 +1,4 @@
-"""What benchmarks write: tables and pictures, by a matplotlib that needs no screen."""
+"""The output of benchmarks: tables, and plots with matplotlib without a display."""
 
 import csv
 from pathlib import Path
@@ -14,7 +14,7 @@ def write_csv(rows: list[dict[str, Any]], path: Path) -> None:
 
 
 def subplots(*arguments: Any, **options: Any) -> tuple[Any, Any]:
-    """A figure and its axes, as of `matplotlib.pyplot.subplots`; matplotlib takes half a second to import."""
+    """A figure and its axes, like `matplotlib.pyplot.subplots`; importing matplotlib takes half a second."""
     from matplotlib.figure import Figure
 
     rows, columns = arguments or (1, 1)

@@ -1,4 +1,4 @@
-"""What one would use instead of the kernels, each as two functions: forward, and forward and backward."""
+"""Alternatives to the kernels, each as two functions: forward, and forward and backward."""
 
 import importlib.util
 from collections.abc import Callable
@@ -10,13 +10,13 @@ Pair = tuple[Callable[[], object], Callable[[], object]]
 
 
 def with_backward(function: Callable[..., Tensor], inputs: tuple[Tensor, ...], gradient: Tensor) -> Pair:
-    """The forward pass of inputs without gradients, and both passes."""
+    """The forward pass without gradients, and both passes."""
     leaves = [t.detach().requires_grad_() for t in inputs]
     return lambda: function(*inputs), lambda: torch.autograd.grad(function(*leaves), leaves, gradient)
 
 
 def layer(module: torch.nn.Module, x: Tensor, gradient: Tensor) -> Pair:
-    """A module that takes x and gives its output first."""
+    """A module called with x that returns its output first."""
     leaves = [x.detach().requires_grad_(), *module.parameters()]
 
     def forward() -> Tensor:
@@ -27,7 +27,7 @@ def layer(module: torch.nn.Module, x: Tensor, gradient: Tensor) -> Pair:
 
 
 def loop(x: Tensor, u: Tensor) -> Tensor:
-    """What one would write without a kernel; `unbind` spares the quadratic backward of x[t]."""
+    """The usual loop without a kernel; `unbind` avoids the quadratic backward of x[t]."""
     h = torch.zeros_like(x[0])
     states = []
     for x_t in x.unbind(0):
@@ -37,7 +37,7 @@ def loop(x: Tensor, u: Tensor) -> Tensor:
 
 
 def jax_scan(x: Tensor, u: Tensor, gradient: Tensor) -> Pair | None:
-    """jax.lax.scan under jit, one step an iteration; None where JAX is not installed."""
+    """jax.lax.scan under jit, one step per iteration; None if JAX is not installed."""
     if not importlib.util.find_spec("jax"):
         return None
     import jax
@@ -57,7 +57,7 @@ def jax_scan(x: Tensor, u: Tensor, gradient: Tensor) -> Pair | None:
 
 
 def jax_associative_scan(x: Tensor, gradient: Tensor) -> Pair | None:
-    """minGRU by jax.lax.associative_scan under jit, in linear space; None where JAX is not installed."""
+    """minGRU with jax.lax.associative_scan under jit, in linear space; None if JAX is not installed."""
     if not importlib.util.find_spec("jax"):
         return None
     import jax

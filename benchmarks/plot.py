@@ -1,4 +1,4 @@
-"""The figures of a benchmark as points, one panel a shape."""
+"""Plots the figures of a benchmark as points, one panel per shape."""
 
 from pathlib import Path
 

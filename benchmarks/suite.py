@@ -1,4 +1,4 @@
-"""What `python -m benchmarks` measures: every recurrence beside its peers, at many shapes."""
+"""What `python -m benchmarks` measures: every recurrence and its alternatives, at many shapes."""
 
 import importlib.util
 import tempfile
@@ -19,7 +19,7 @@ from .peers import Pair, jax_associative_scan, jax_scan, layer, with_backward
 from .timing import medians
 
 OURS = "kernel"
-LONGEST_LOOP = 1000  # steps, of peers that launch something at each
+LONGEST_LOOP = 1000  # steps, for alternatives that launch something at each step
 
 
 class Shape(NamedTuple):
@@ -38,25 +38,25 @@ TINY = Shape(2, 1, 8)
 
 
 def inputs_of(recurrence: Recurrence, shape: Shape, device: str) -> tuple[Tensor, ...]:
-    """Its sequences and weights, without first states."""
+    """Its sequences and weights, without initial states."""
     inputs = recurrence.make_inputs(*shape, torch.float32)[: -recurrence.states]
     return tuple(t.to(device) for t in inputs)
 
 
 def gradient_of(recurrence: Recurrence, inputs: tuple[Tensor, ...]) -> Tensor:
-    """A gradient of its output, which may have several numbers for each unit."""
+    """A gradient of its output, which may have several elements for each unit."""
     with torch.no_grad():
         return torch.randn_like(recurrence.function(*inputs)[0])
 
 
-def of(recurrence: Recurrence, inputs: tuple[Tensor, ...], gradient: Tensor) -> Pair:
+def passes_of(recurrence: Recurrence, inputs: tuple[Tensor, ...], gradient: Tensor) -> Pair:
     return with_backward(lambda *tensors: recurrence.function(*tensors)[0], inputs, gradient)
 
 
 def peers(
     recurrence: Recurrence, shape: Shape, inputs: tuple[Tensor, ...], gradient: Tensor
 ) -> Iterator[tuple[str, Pair | None]]:
-    """By name, what one would use instead; None for what is not installed."""
+    """The alternatives by name; None for those that are not installed."""
     T, _, H = shape
     on_cpu = gradient.device.type == "cpu"
     if T <= LONGEST_LOOP:
@@ -79,20 +79,20 @@ def log_scan(x: Tensor, gradient: Tensor) -> Pair | None:
     return with_backward(log_scan, (x,), gradient)
 
 
-def numbers_moved(inputs: tuple[Tensor, ...], y: Tensor) -> tuple[int, int]:
-    """Those of the sequences, once in forward and twice more in backward; IndRNN needs one less, EGRU its gates too."""
+def elements_moved(inputs: tuple[Tensor, ...], y: Tensor) -> tuple[int, int]:
+    """Elements of the sequences, once in forward, twice more in backward; IndRNN needs fewer, EGRU also its gates."""
     sequences = sum(t.numel() for t in inputs if t.dim() == 3)
     return sequences + y.numel(), 3 * sequences + 3 * y.numel()
 
 
 def measure(shape: Shape, device: str, repeats: int, burst: int) -> list[dict[str, object]]:
-    """A row for each recurrence, peer, and pass."""
+    """One row for each recurrence, alternative and pass."""
     rows: list[dict[str, object]] = []
     for recurrence in FIRST:
         inputs = inputs_of(recurrence, shape, device)
         gradient = gradient_of(recurrence, inputs)
         source, target = torch.randn_like(gradient), torch.empty_like(gradient)
-        named, missing = {OURS: of(recurrence, inputs, gradient)}, []
+        named, missing = {OURS: passes_of(recurrence, inputs, gradient)}, []
         for name, pair in peers(recurrence, shape, inputs, gradient):
             named |= {name: pair} if pair else {}
             missing += [] if pair else [name]
@@ -101,7 +101,7 @@ def measure(shape: Shape, device: str, repeats: int, burst: int) -> list[dict[st
             functions |= {(name, "forward"): forward, (name, "both"): both}
         seconds = medians(functions, repeats, burst, device)
         per_number = seconds.pop(("copy_", "")) / (2 * gradient.numel())
-        moved = dict(zip(("forward", "both"), numbers_moved(inputs, gradient), strict=True))
+        moved = dict(zip(("forward", "both"), elements_moved(inputs, gradient), strict=True))
         kept = kept_bytes(partial(recurrence.function, *(t.detach().requires_grad_() for t in inputs)))
         for (name, passes), s in seconds.items():
             rows.append(
@@ -122,11 +122,11 @@ def measure(shape: Shape, device: str, repeats: int, burst: int) -> list[dict[st
 
 
 def overheads(device: str) -> Iterator[dict[str, object]]:
-    """For each recurrence the seconds of its first call, which compiles it, and microseconds of one on a tiny input."""
+    """The seconds of each recurrence's first call, which compiles it, and the microseconds of calls on tiny inputs."""
     for recurrence in FIRST:
         inputs = inputs_of(recurrence, TINY, device)
         gradient = gradient_of(recurrence, inputs)
-        forward, both = of(recurrence, inputs, gradient)
+        forward, both = passes_of(recurrence, inputs, gradient)
         with tempfile.TemporaryDirectory() as empty, patch.dict("os.environ", INDRNN_CUPY_CACHE_DIR=empty):
             host.load.cache_clear()
             started = time.perf_counter()

@@ -1,4 +1,4 @@
-"""Times functions against each other: in turn, many times, medians, so that a noisy machine disturbs all alike."""
+"""Compares the times of functions: medians of many interleaved runs, so that noise affects all functions equally."""
 
 import os
 import statistics
@@ -10,7 +10,7 @@ import torch
 
 
 def conditions() -> str:
-    """What torch and its threads are like; threads that sleep while they wait slow its own recurrent layers down."""
+    """torch's version and threads; if waiting threads sleep, torch's own recurrent layers are slower."""
     waits = "sleep" if os.environ.get("OMP_WAIT_POLICY", "").lower() == "passive" else "spin"
     return f"torch {torch.__version__}, {torch.get_num_threads()} threads that {waits} while they wait"
 
@@ -18,7 +18,7 @@ def conditions() -> str:
 def medians(
     functions: dict[Any, Callable[[], object]], repeats: int, burst: int, device: str = "cpu"
 ) -> dict[Any, float]:
-    """Median seconds of each function over interleaved repeats of `burst` calls, after one that is not counted."""
+    """Median seconds of each function over interleaved repeats of `burst` calls, after a warm-up."""
     seconds = on_gpu if device == "cuda" else on_cpu
     times: dict[Any, list[float]] = {name: [] for name in functions}
     for repeat in range(repeats + 1):
@@ -37,7 +37,7 @@ def on_cpu(function: Callable[[], object], burst: int) -> float:
 
 
 def on_gpu(function: Callable[[], object], burst: int) -> float:
-    """By events of the GPU itself."""
+    """Measured by CUDA events."""
     start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
     start.record()
     for _ in range(burst):

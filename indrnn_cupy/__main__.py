@@ -1,4 +1,4 @@
-"""`python -m indrnn_cupy`: what this machine has. With --check: every kernel compiled, counted and run."""
+"""Describes this machine. With --check: compiles, measures and runs every kernel."""
 
 import argparse
 import signal
@@ -12,22 +12,22 @@ def main() -> int:
         "--check",
         nargs="*",
         metavar="FILE or ARCHITECTURE",
-        help="check every kernel for the CPU and for these GPU architectures (else sm_80 sm_90 sm_100 sm_120), or the "
-        "recurrences of these .cu files; no GPU needed. Kernels that were edited in the folder INDRNN_CUPY_KERNELS are "
-        "taken. The exit status is 1 if something is wrong, or if an architecture was named and cannot be checked.",
+        help="check every kernel for the CPU and for these GPU architectures (default: sm_80 sm_90 sm_100 sm_120), or "
+        "the recurrences in these .cu files; no GPU needed. Kernels edited in the folder INDRNN_CUPY_KERNELS are used. "
+        "The exit status is 1 if something is wrong, or if a given architecture cannot be checked.",
     )
     parser.add_argument(
         "--only",
         metavar="NAME",
         default="",
-        help="check the recurrences whose names begin so: indrnn, indrnn-tanh, ...",
+        help="check only the recurrences whose names begin with NAME: indrnn, indrnn-tanh, ...",
     )
     parser.add_argument(
         "--define",
         nargs="+",
         metavar="NAME=VALUE",
         default=[],
-        help="what names in the .cu files stand for: ACTIVATION=Tanh",
+        help="macros for the .cu files: ACTIVATION=Tanh",
     )
     arguments = parser.parse_args()
     chosen = arguments.check
@@ -53,5 +53,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # as for any command: `| head` ends it
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # so that `| head` ends it, as with any command
     sys.exit(main())

@@ -1,12 +1,12 @@
-// Activations: the value, and the gradient before it from the gradient after it and the value alone, so that no kernel
-// keeps its input. Comparisons are written so that NaN comes through, as in PyTorch.
+// Activations: the value, and the gradient of the input from the gradient of the output and the value, so that no kernel
+// saves the input. Comparisons are written so that NaN is propagated, as in PyTorch.
 //
-// tanh and sigmoid are made as in functions.cuh. In float32 they are within 3.3 and 2.5 ulp of the exact value, for every
-// number; a value below the smallest normal one becomes 0.
+// tanh and sigmoid are computed as in functions.cuh. In float32 they are within 3.3 and 2.5 ulp of the exact value, for
+// every number; values below the smallest normal number become 0.
 #pragma once
 #include "functions.cuh"
 
-// e^x for x <= 0, within 1 ulp; 0 where that is no normal number.
+// e^x for x <= 0, within 1 ulp; 0 where that is not a normal number.
 INLINE real decay(real x) {
     const bool lost = x < Constants<real>::LOWEST;
     Exponential e(lost ? Constants<real>::LOWEST : x);
@@ -49,7 +49,7 @@ struct Sigmoid {
     static INLINE real gradient(real g, real y) { return g * (y * (1 - y)); }
 };
 
-// Above 0 whatever x is: x + 1/2 for x >= 0, sigmoid(x) below (Feng et al. 2024, arXiv 2410.01201).
+// Positive for every x: x + 1/2 for x >= 0, else sigmoid(x) (Feng et al. 2024, arXiv 2410.01201).
 struct G {
     static INLINE real value(real x) {
         const real below = Sigmoid::value(x);

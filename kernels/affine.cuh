@@ -1,9 +1,9 @@
-// Numbers that are linear in a state: what a step is tried with to see whether chunks of time can be summed up.
+// Numbers that are linear in the state: a step is called with them to find out whether chunks of time can be summarised.
 #pragma once
 #include "dual.cuh"
 
-// A number that is linear in the state, by * state + at_0: what a step is tried with to see whether it is linear. Other
-// operations are not defined, so that a step that is not linear does not compile.
+// A number that is linear in the state, by * state + at_0. Other operations are not defined, so that a step that is not
+// linear does not compile.
 struct Affine {
     real by, at_0;
     Affine() = default;
@@ -29,7 +29,7 @@ INLINE Affine fma_of(const Constant& a, const Constant& b, const Affine& c) {
 }
 INLINE Affine where(bool condition, const Affine& a, const Affine& b) { return condition ? a : b; }
 
-// What clamps a linear number: nothing can be made of it but the state. `by` and `at_0` are those before the clamp.
+// A clamped linear number, which can only be returned as the state. `by` and `at_0` are those before the clamp.
 struct Clamped {
     real by, at_0;
 };

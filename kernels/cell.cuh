@@ -1,25 +1,25 @@
-// A recurrence is one function: the author writes what a step does, and the kernels and gradients follow.
+// A recurrence is one function: the author writes one step, and the kernels and gradients are derived from it.
 //
 //     INLINE auto leaky(Input auto x, Weight auto u, Weight auto rate, State auto h) {
 //         return fma(rate, tanh(fma(u, h, x)) - h, h);
 //     }
 //
-// Inputs come first, then weights, then states. A function of one state returns it as it is after the step, one of more
-// `states(h, c)`, in their order. The output is the first state, or what `states(h, c).output(y)` names; several,
-// `.output(y, z)`, lie side by side in one tensor.
+// Inputs come first, then weights, then states. A function with one state returns the next state; with several, it
+// returns `states(h, c)`, in the same order. The output is the first state, or y in `states(h, c).output(y)`; several
+// outputs, `.output(y, z)`, are side by side in one tensor.
 //
-// The gradient is derived. Where one by hand reads less or is more accurate, it is a function of plain numbers:
+// The gradient is derived. A gradient by hand, where it reads less or is more accurate, is a function of plain numbers:
 //
 //     INLINE auto indrnn_gradient(Gradient auto grad_h, After auto h_t, Weight auto u, State auto h) {
 //         const real grad_x = ACTIVATION::gradient(grad_h, h_t);
 //         return gradients(grad_x, times(grad_x, h), u * grad_x);
 //     }
 //
-// `grad_h` is the gradient of the state h after the step, `grad_output` that of an output that is no state, and h_t the
-// state h after the step. Inputs that the function does not take are not kept. It returns the gradients of all inputs,
-// weights and states, in their order; `times(a, b)` is a * b, added to a weight's sum with one rounding.
+// `grad_h` is the gradient of the state h after the step, `grad_output` that of an output that is not a state, and h_t
+// the state h after the step. Inputs that the function does not take are not saved for backward. It returns the gradients
+// of all inputs, weights and states, in their order; `times(a, b)` is a * b, added to the sum of a weight with one rounding.
 #pragma once
-#define VARIABLES (INPUTS + WEIGHTS + STATES)  // the numbers of a step; WEIGHTS counts rows
+#define VARIABLES (INPUTS + WEIGHTS + STATES)  // the number of values in a step; WEIGHTS counts rows
 #ifndef SLOPES
 #define SLOPES VARIABLES
 #endif
@@ -29,11 +29,11 @@
 #include "recurrence.cuh"
 #include "affine.cuh"
 
-// What a parameter of the function is.
+// The roles of the function's parameters.
 template <class T> concept Input = true;              // a sequence, (T, B, H)
-template <class T> concept Weight = true;             // one number for each hidden unit, (H,)
+template <class T> concept Weight = true;             // one value per hidden unit, (H,)
 template <class T, int ROWS> concept Weights = true;  // several, (ROWS, H): w[0], w[1], ...
-template <class T> concept State = true;              // what a step starts from, and gives
+template <class T> concept State = true;              // what a step starts from and returns
 template <class T> concept Gradient = true;
 template <class T> concept After = true;
 
@@ -43,7 +43,7 @@ template <class T, int N> struct Row {
     INLINE const T& operator[](int i) const { return at[i]; }
 };
 
-// Values of different types.
+// A list of values of different types.
 struct End {};
 template <class First, class Rest> struct List {
     First first;

@@ -2,9 +2,10 @@
 #include "cell_gradient.cuh"
 #include "norm.cuh"
 
-// `in`: the gradients of the outputs, the inputs that are kept, and the states before each step. Sums over time for each
-// row, (WEIGHTS, B, H), onto those of the steps that come after; to be added up over the rows in a fixed order. `mode`: what
-// the gradient is of; one that reads an output that is no state finds it at the end of `in`. See norm.cuh.
+// `in`: the gradients of the outputs, the saved inputs, and the states before each step. Gradients of weights are summed
+// over time for each row, (WEIGHTS, B, H), starting from the sums of later steps; the caller sums over the rows in a fixed
+// order. `mode`: what the incoming gradient belongs to; if it reads an output that is not a state, that comes last in `in`.
+// See norm.cuh.
 template <class Mode, int IN>
 INLINE void cell_backward(Tile& tile, const Sequence<const scalar*> (&in)[IN],
                           Pointers<const real, WEIGHTS> weights, Pointers<const real, STATES> grad_last,
@@ -14,7 +15,7 @@ INLINE void cell_backward(Tile& tile, const Sequence<const scalar*> (&in)[IN],
     Lanes w[WEIGHTS + 1], sums[WEIGHTS + 1], grad[STATES], after[STATES];
     const long long each = tile.B * tile.H, part = CHUNKS ? blockIdx.z * WEIGHTS * each : 0;
     UNROLL (int i = 0; i < WEIGHTS; ++i) tile.load(w[i], weights[i], 0);
-    const bool resumes = sums_after && !(CHUNKS && blockIdx.z);  // the parts of chunks are added up
+    const bool resumes = sums_after && !(CHUNKS && blockIdx.z);  // the sums of chunks are added up later
     UNROLL (int i = 0; i < WEIGHTS; ++i) tile.load(sums[i], resumes ? sums_after + i * each : nullptr, tile.H);
     UNROLL (int i = 0; i < STATES; ++i) tile.start(grad[i], grad_last[i]);
     UNROLL (int i = 0; i < FOLLOWED; ++i) load_first(tile, after[i], in[OUTPUTS + KEPT + i]);

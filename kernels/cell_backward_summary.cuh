@@ -1,7 +1,7 @@
-// What a chunk of time makes of the gradient that comes into it; see chunks.cu.
+// How the gradient that leaves a chunk of time depends on the one that enters it; see chunks.cu.
 #include "cell_gradient.cuh"
 
-// The gradient of a state is linear in the one that comes in, q * grad + r, whatever the cell. `in` as in cell_backward.
+// For every cell, the gradient of a state is linear in the incoming one, q * grad + r. `in` as in cell_backward.
 INLINE void cell_backward_summary(const Tile& tile, const Sequence<const scalar*> (&in)[OUTPUTS + KEPT + STATES],
                                   Pointers<const real, WEIGHTS> weights, real* summary,
                                   const Sequence<const bool*>& resets) {

@@ -2,7 +2,7 @@
 #include "cell_step.cuh"
 #include "norm.cuh"
 
-// `out`: the outputs that are no states, then the states. `mode`: what becomes of the first; see norm.cuh.
+// `out`: the outputs that are not states, then the states. `mode`: what is done with the first; see norm.cuh.
 template <class Mode>
 INLINE void cell_forward(Tile& tile, const Sequence<const scalar*> (&in)[INPUTS], Pointers<const real, WEIGHTS> weights,
                          Pointers<const real, STATES> initial, const Sequence<scalar*> (&out)[OUTPUT + STATES],

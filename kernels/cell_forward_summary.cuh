@@ -1,7 +1,7 @@
-// What a chunk of time makes of the state that comes into it; see chunks.cu.
+// How the state that leaves a chunk of time depends on the one that enters it; see chunks.cu.
 #include "cell_step.cuh"
 
-// What a step is called with: numbers, and what is known of the state.
+// The arguments of a step: constants, and the state as a linear number.
 struct OfState {
     const real* n;
     Affine state;
@@ -12,8 +12,8 @@ struct OfState {
     template <int K, int N> INLINE Row<Constant, N> row() const { return row_of<Constant, K, N>(*this); }
 };
 
-// A step that is linear in the state, or clamps what is, h -> clamp(q * h + r), stays so over many steps: low and high are
-// what becomes of the smallest and the largest number.
+// A step that is linear in the state, or linear and clamped, h -> clamp(q * h + r), remains so over many steps: low and
+// high are the results for the smallest and the largest number.
 INLINE real state_after(const real* n, real state) {
     real with[VARIABLES], after[STATES + 1];
     UNROLL (int i = 0; i < VARIABLES - 1; ++i) with[i] = n[i];

@@ -1,4 +1,4 @@
-// The gradients of a step's numbers, derived or by hand.
+// The gradients of the values in a step, derived or by hand.
 #pragma once
 #include "cell_step.cuh"
 
@@ -30,8 +30,8 @@ template <int K, class L> INLINE void place_gradients(real* found, const L& grad
         place_gradients<K + rows_of<decltype(grads.first)>>(found, grads.rest);
     }
 }
-// The gradients of a step's numbers `n` from those of its outputs that are no states, and of its states; added to what
-// is there for weights.
+// The gradients of the values `n` in a step from those of its outputs that are not states, and of its states; those of
+// weights are added to `found`.
 INLINE void find_gradients(real* found, const real* grads, const real* after, const real* n) {
 #if BY_HAND
     place_gradients<0>(found, gradient_by_hand(grads, after, n));

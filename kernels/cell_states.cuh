@@ -1,4 +1,4 @@
-// The states of a cell, worked out again for backward.
+// The states of a cell, recomputed for backward.
 #include "cell_step.cuh"
 #include "norm.cuh"
 
@@ -6,7 +6,7 @@ template <class T> constexpr unsigned variables_of = 0;
 template <unsigned A> constexpr unsigned variables_of<Dual<A>> = A;
 template <class F, class R> constexpr unsigned variables_of<List<F, R>> = variables_of<F> | variables_of<R>;
 
-// The states of some steps again, from their inputs and, if it is a state, the output, which is the first of `in`.
+// Recomputes the states of some steps from their inputs and, if it is a state, the output, which comes first in `in`.
 template <class Mode>
 INLINE void cell_states(Tile& tile, const Sequence<const scalar*> (&in)[!OUTPUT + KEPT],
                         Pointers<const real, WEIGHTS> weights, Pointers<const real, STATES> initial,

@@ -1,15 +1,15 @@
-// A step of a cell, called with numbers, and what the passes share. Python puts this and a pass, as cell_forward.cuh, behind
-// the author's file and what calls the functions of that:
+// A step of a cell, called with numbers, and what the passes share. Python appends this and a pass, such as
+// cell_forward.cuh, to the author's file and the functions that call it:
 //
 //     step(numbers)                          calls the cell with numbers.at<K>() and numbers.row<K, ROWS>()
-//     place_inputs(n, kept)                  the inputs that are kept, in their places among the numbers of a step
+//     place_inputs(n, kept)                  puts the saved inputs at their positions among the values of a step
 //     gradient_by_hand(grads, after, n)      calls the gradient by hand
 //
-// and then a kernel that calls the pass.
+// followed by a kernel that calls the pass.
 //
-// Set by -D: INPUTS, WEIGHTS, STATES, how many numbers of each kind a step has; OUTPUT, how many outputs are no states; KEPT,
-// how many inputs backward reads, and UNKEPT, the bits of the others; BY_HAND, 1 if there is a gradient by hand, and AFTER,
-// 1 if that takes states after the step. cell.cuh comes with the author's file.
+// Set by -D: INPUTS, WEIGHTS, STATES, the number of values of each kind in a step; OUTPUT, the number of outputs that are
+// not states; KEPT, the number of inputs that backward reads, and UNKEPT, a bit mask of the others; BY_HAND, 1 if there is
+// a gradient by hand, and AFTER, 1 if it takes states after the step. The author's file includes cell.cuh.
 #pragma once
 template <class T, int K, int N, class Numbers> INLINE Row<T, N> row_of(const Numbers& numbers) {
     Row<T, N> all;
@@ -18,14 +18,14 @@ template <class T, int K, int N, class Numbers> INLINE Row<T, N> row_of(const Nu
     }
     return all;
 }
-// What a step is called with: here its numbers alone.
+// The arguments of a step: here, values only.
 struct Values {
     const real* n;
     template <int K> INLINE Constant at() const { return Constant(n[K]); }
     template <int K, int N> INLINE Row<Constant, N> row() const { return row_of<Constant, K, N>(*this); }
 };
 
-// Numbers with all derivatives.
+// The arguments of a step: values with all derivatives.
 struct Variables {
     const real* n;
     template <int K> INLINE Dual<1u << K> at() const { return variable<K>(n[K]); }
@@ -36,7 +36,7 @@ struct Variables {
     }
 };
 
-#define OUTPUTS (OUTPUT ? OUTPUT : 1)  // without one of its own, it is the first state
+#define OUTPUTS (OUTPUT ? OUTPUT : 1)  // if there is none, it is the first state
 
 // What a step returns, checked.
 template <class S, class O> INLINE const Returned<S, O>& checked(const Returned<S, O>& after) {
@@ -51,7 +51,7 @@ template <int I = 0, class L> INLINE void values_of(real* to, const L& all) {
     }
 }
 
-// sum + grad * the derivative of y by variable K
+// sum + grad * the derivative of y with respect to variable K
 template <int K, unsigned A> INLINE real back(real sum, real grad, const Dual<A>& y) {
     if constexpr (A >> K & 1) return fma(grad, y.slope[K], sum);
     else return sum;
@@ -61,5 +61,5 @@ template <int K, class L> INLINE real back(real sum, const real* grads, const L&
     return back<K>(back<K>(sum, *grads, all.first), grads + 1, all.rest);
 }
 
-// Pointers with one more, so that there may be none.
+// N pointers and one more, so that N may be 0.
 template <class T, int N> using Pointers = T* const (&)[N + 1];

@@ -1,7 +1,7 @@
 // The derivative of a cell along a direction.
 #include "cell_step.cuh"
 
-// What a step is called with: numbers with one derivative, along the direction.
+// The arguments of a step: values with one derivative, along the direction.
 struct Tangents {
     const real *n, *direction;
     template <int K> INLINE Dual<1> at() const {
@@ -30,7 +30,7 @@ template <int S, class L> INLINE void store_tangents(int lane, Lanes* values, La
     }
 }
 
-// What the outputs and the last states change by when all that they come from changes along a direction.
+// The derivatives of the outputs and the last states along a direction of inputs, weights and initial states.
 INLINE void cell_tangent(Tile& tile, const Sequence<const scalar*> (&in)[2 * INPUTS],
                          Pointers<const real, WEIGHTS> weights, Pointers<const real, WEIGHTS> weight_directions,
                          Pointers<const real, STATES> initial, Pointers<const real, STATES> initial_directions,

@@ -1,13 +1,13 @@
-// A recurrence in chunks of time that run side by side, for few lanes and many steps, where a GPU would stand idle:
-//   1. each chunk's summary, how the state that leaves it follows from the one that comes in; all chunks side by side
-//   2. this kernel: from chunk to chunk, the state that each of them starts from
-//   3. the recurrence as it always runs, all chunks side by side, each from its start
+// A recurrence in chunks of time that run in parallel, for few lanes and many steps, where a GPU would be idle:
+//   1. the summary of each chunk, how the state that leaves it depends on the one that enters it; all chunks in parallel
+//   2. this kernel: the state at the start of each chunk, one chunk after the other
+//   3. the recurrence as usual, all chunks in parallel, each from its start
 //
-// A summary is h -> q * h + r, with CLAMPED between low and high. Applied one after the other, never multiplied. One
-// that is not finite, or whose q = u^steps is so large that q * h and r may cancel, says nothing: the starts after it are
-// not known, NaN, and in 3. the last thread that has a start goes on through the chunks that have none.
+// A summary is h -> q * h + r, with CLAMPED clamped to [low, high]. Summaries are applied one after the other, never
+// multiplied. If one is not finite, or its q = u^steps is so large that q * h and r may cancel, the starts after it are
+// unknown, NaN, and in 3. the last thread with a known start continues through the chunks without one.
 //
-// Set by -D: CLAMPED, 1 if low and high bound what leaves a chunk. SCALAR is REAL here.
+// Set by -D: CLAMPED, 1 if low and high bound the state that leaves a chunk. SCALAR is REAL here.
 #include "recurrence.cuh"
 
 extern "C" __global__ void chunk_starts(
@@ -28,7 +28,7 @@ extern "C" __global__ void chunk_starts(
          {along(starts, starts_t, starts_b)}, along(resets, resets_t, resets_b),
          [&](int i, const real* in, real* out, bool) {
         const real q = in[0], r = in[1], next = fma(q, h[i], r);
-        const bool known = fabs(q) <= 256 && next - next == 0;  // next is finite, so r and h are
+        const bool known = fabs(q) <= 256 && next - next == 0;  // next is finite, so r and h are too
         out[0] = h[i];
         h[i] = known ? next : bit_cast<real>(~Constants<real>::bits(0));
 #if CLAMPED

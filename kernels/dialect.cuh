@@ -1,14 +1,14 @@
-// The words a kernel is written in. NVRTC reads them for a GPU, the host C++ compiler for a CPU; everything that
+// The dialect in which kernels are written. NVRTC compiles it for a GPU, the host C++ compiler for a CPU; everything that
 // differs between the two is in this file.
 //
 // Set by -D:  SCALAR   the type of sequences and states in memory
 //             REAL     the type of the arithmetic: float, or double for double
-//             THREADS  of a block: 1 on a CPU
-//             LANES    hidden units that are worked on side by side: registers on a GPU, a SIMD loop on a CPU
-//   on a GPU: PREFETCH numbers loaded ahead
-//   on a CPU: TILE     lanes that a thread owns at the most;  STREAM  1 to write outputs around the cache
+//             THREADS  threads per block: 1 on a CPU
+//             LANES    hidden units processed in parallel: registers on a GPU, a SIMD loop on a CPU
+//   on a GPU: PREFETCH values loaded ahead
+//   on a CPU: TILE     the most lanes that a thread owns;  STREAM  1 if outputs bypass the cache
 //
-// A host compiler takes the form for a GPU too, with THREADS above 1: the tests run its threads for real.
+// A host compiler accepts the form for a GPU too, with THREADS above 1: the tests run it with real threads.
 #pragma once
 
 #ifdef __CUDACC_RTC__
@@ -20,14 +20,14 @@
 
 #else
 
-#define __global__ inline  // of a file's kernels only the one that is called is compiled
+#define __global__ inline  // only the kernel that is called is compiled
 #if THREADS > 1
 #define __shared__ static
 #else
 #define __shared__
 #endif
 #define INLINE inline __attribute__((always_inline))
-#define INLINED __attribute__((always_inline))  // behind the parameters of a long lambda: else it is called, lane by lane
+#define INLINED __attribute__((always_inline))  // after the parameters of a long lambda, which otherwise is called lane by lane
 #ifdef __clang__
 #define UNROLL _Pragma("unroll") for
 #define SIMD _Pragma("clang loop vectorize(enable)") for
@@ -42,13 +42,13 @@ static thread_local dim3 blockIdx, gridDim;
 static const dim3 blockDim = {THREADS, 1, 1};
 #if THREADS > 1
 static thread_local dim3 threadIdx;
-void __syncthreads();  // whoever runs the threads brings it
+void __syncthreads();  // defined by the code that runs the threads
 #else
 static const dim3 threadIdx = {0, 0, 0};
 static INLINE void __syncthreads() {}
 #endif
 
-// C's mathematics, overloaded for float as CUDA does. No header: a compiler without its libraries will do.
+// C's mathematical functions, overloaded for float as in CUDA. No header, so that a compiler without libraries suffices.
 #define MATH(name, parameters, arguments) \
     extern "C" double name parameters(double); extern "C" float name##f parameters(float); \
     static INLINE float name parameters(float) { return __builtin_##name##f arguments; }
@@ -72,7 +72,7 @@ MATH(copysign, TWO, (a, b)) MATH(fma, THREE, (a, b, c))
 #define STREAM 0
 #define PAD 0
 #else
-#define PAD 80  // numbers between arrays of lanes, which would else fall into the same places of the first cache
+#define PAD 80  // values between arrays of lanes, which would otherwise map to the same sets of the L1 cache
 #define EACH_LANE(v, width) SIMD (int v = 0; v < width; ++v)
 #endif
 
@@ -83,8 +83,8 @@ template <class To, class From> INLINE To bit_cast(From from) {
     return to;
 }
 
-// 16-bit storage of a float: rounded to the nearest, ties to even; NaN stays NaN. Integer arithmetic, so that a host
-// compiler makes SIMD of it; a GPU has instructions for it.
+// 16-bit storage of a float: rounded to nearest, ties to even; NaN stays NaN. Integer arithmetic, so that a host compiler
+// vectorises it; a GPU has instructions for it.
 struct BFloat16 {
     unsigned short bits;
     BFloat16() = default;
@@ -122,7 +122,7 @@ typedef REAL real;
 
 #if STREAM
 
-// The widest store that goes around the cache.
+// The widest store that bypasses the cache.
 #if defined(__AVX512F__)
 typedef float StreamVector __attribute__((vector_size(64)));
 #elif defined(__AVX__)
@@ -144,8 +144,8 @@ INLINE void stream(StreamVector* to, StreamVector value) {
 #endif
 }
 
-// Writes what LANES lanes give. A full, aligned run goes around the cache: an ordinary store first reads the line that it
-// overwrites, a third of all traffic where the output does not fit the cache.
+// Writes the results of LANES lanes. A full, aligned run bypasses the cache: an ordinary store first reads the line that it
+// overwrites, a third of all traffic if the output does not fit the cache.
 INLINE void stream_lanes(scalar* to, const scalar (&values)[LANES], int width) {
     if (width < LANES || bit_cast<unsigned long long>(to) % sizeof(StreamVector)) {
         EACH_LANE(v, width) to[v] = values[v];

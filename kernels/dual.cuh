@@ -1,9 +1,9 @@
-// Numbers that carry derivatives: what a cell is written in, so that its gradient follows.
+// Numbers that carry derivatives: a cell is computed with them, so that its gradient is derived.
 //
-// Which derivatives can be other than zero is part of a number's type, so those that cannot cost nothing: no compiler may
-// drop 0 * x by itself. A cell's forward pass is the same code with numbers that have none.
+// The type of a number tells which derivatives can be nonzero, so the others cost nothing: no compiler may drop 0 * x by
+// itself. The forward pass of a cell is the same code with numbers without derivatives.
 //
-// Set by -D: SLOPES, the number of variables that derivatives are of.
+// Set by -D: SLOPES, the number of variables to differentiate by.
 #pragma once
 #include "activation.cuh"
 
@@ -28,7 +28,7 @@ INLINE Constant dual(real x) { return Constant(x); }
 // The number without its derivatives.
 template <class A> INLINE Constant stop(const A& x) { return Constant(dual(x).value); }
 
-// The derivatives of f(a, b), from variable K on. Recursive, as NVRTC takes no generic lambda here.
+// The derivatives of f(a, b), from variable K on. Recursive, as NVRTC does not accept a generic lambda here.
 template <int K, unsigned A, unsigned B>
 INLINE void slopes(Dual<A | B>& y, const Dual<A>& a, real by_a, const Dual<B>& b, real by_b) {
     if constexpr (K < SLOPES) {
@@ -38,7 +38,7 @@ INLINE void slopes(Dual<A | B>& y, const Dual<A>& a, real by_a, const Dual<B>& b
         slopes<K + 1>(y, a, by_a, b, by_b);
     }
 }
-// f(a, b), whose derivatives are by_a and by_b.
+// f(a, b), whose partial derivatives are by_a and by_b.
 template <unsigned A, unsigned B>
 INLINE Dual<A | B> chain(real value, const Dual<A>& a, real by_a, const Dual<B>& b, real by_b) {
     Dual<A | B> y(value);
@@ -87,7 +87,7 @@ template <class A, class B> INLINE auto where(bool condition, const A& a, const 
 template <unsigned A> INLINE Dual<A> fabs(const Dual<A>& x) {
     return chain(fabs(x.value), x, x.value > 0 ? real(1) : x.value < 0 ? real(-1) : real(0));
 }
-// As torch.minimum and torch.maximum: NaN comes through, and of equal numbers both get half of the gradient.
+// As torch.minimum and torch.maximum: NaN is propagated, and equal numbers get half of the gradient each.
 template <class A, class B> INLINE auto extreme(const A& a, const B& b, bool a_is, bool b_is) {
     const real by_a = a_is ? real(1) : b_is ? real(0) : real(0.5);
     const real y = b_is && !a_is ? b.value : a.value;
@@ -102,7 +102,7 @@ template <class A, class B> INLINE auto fmax(const A& a, const B& b) -> decltype
     return extreme(dual(a), dual(b), x > y || x != x, y > x || y != y);
 }
 
-// x to a whole power n.
+// x to an integer power n.
 template <unsigned A> INLINE Dual<A> pow(const Dual<A>& x, int n) {
     real y = 1, slope = n;
     UNROLL (int i = 1; i < (n < 0 ? -n : n); ++i) y *= x.value;
@@ -111,7 +111,7 @@ template <unsigned A> INLINE Dual<A> pow(const Dual<A>& x, int n) {
 }
 template <int N, unsigned A> INLINE Dual<A> pow(const Dual<A>& x) { return pow(x, N); }
 
-// The derivatives of x times a slope that may be infinite: 0 where those of x are, as where x is clamped.
+// The derivatives of x times a slope that may be infinite: 0 where those of x are 0, for example where x is clamped.
 template <int K = 0, unsigned A> INLINE void steepen(Dual<A>& y, const Dual<A>& x, real slope) {
     if constexpr (K < SLOPES) {
         if constexpr (A >> K & 1) y.slope[K] = x.slope[K] == 0 ? real(0) : slope * x.slope[K];
@@ -119,7 +119,7 @@ template <int K = 0, unsigned A> INLINE void steepen(Dual<A>& y, const Dual<A>& 
     }
 }
 
-// Makes a function of a number whose derivative is `slope`, an expression in x and y, its argument and its value.
+// Defines a function whose derivative is `slope`, an expression in its argument x and its value y.
 #define FUNCTION(name, formula, slope) \
     template <unsigned A> INLINE Dual<A> name(const Dual<A>& number) { \
         const real x = number.value, y = formula; \
@@ -146,7 +146,7 @@ FUNCTION(sigmoid, Sigmoid::value(x), Sigmoid::gradient(1, y))
 FUNCTION(hardtanh, Hardtanh::value(x), Hardtanh::gradient(1, y))
 FUNCTION(identity, x, real(1))
 FUNCTION(g, G::value(x), G::gradient(1, y))
-// Steps, 1 above 0 and else 0, for spikes: their slopes stand for a derivative that is 0 nearly everywhere.
+// Step functions for spikes, 1 above 0, else 0, with surrogate slopes: the derivative is 0 almost everywhere.
 INLINE real fires(real x) { return x > 0 ? real(1) : x == x ? real(0) : x; }
 FUNCTION(spike, fires(x), fabs(x) < 1 ? 1 - fabs(x) : real(0))
 FUNCTION(spike_arctan, fires(x), 1 / (1 + real(9.86960440108935862) * x * x))
@@ -156,5 +156,5 @@ FUNCTION(spike_none, fires(x), real(0))
 FUNCTION(activation, ACTIVATION::value(x), ACTIVATION::gradient(1, y))
 #endif
 
-// e^(b log a), for a > 0: off by |b log a| ulp and what exp is off.
+// e^(b log a), for a > 0: the error is |b log a| ulp plus that of exp.
 template <unsigned A, class B> INLINE auto pow(const Dual<A>& a, const B& b) -> decltype(a * b) { return exp(log(a) * b); }

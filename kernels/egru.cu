@@ -1,23 +1,24 @@
-// EGRU, the event-based GRU (Subramoney et al. 2023, arXiv 2206.06178): the other units see a unit only at steps at
-// which its cell is above its threshold. The columns of R, (H, 3 H), and those of x and q are in the order z, r, g.
+// EGRU, the event-based GRU (Subramoney et al. 2023, arXiv 2206.06178): other units see a unit only at steps where its
+// cell is above its threshold. The columns of R, (H, 3 H), and those of x and q are in the order z, r, g.
 //
 //     q = y_{t-1} R + b
 //     z = sigmoid(x_z + q_z),   r = sigmoid(x_r + q_r),   g = tanh(x_g + r q_g)
-//     v = z h_{t-1} + (1 - z) g             the cell, of which zoneout may keep h_{t-1}
+//     v = z h_{t-1} + (1 - z) g             the cell; zoneout may keep h_{t-1}
 //     o = v > threshold,   y = o v          the event
-//     h = v - o threshold                   the cell after it, by RESET
+//     h = v - o threshold                   the cell after the event, as RESET says
 //     trace = 0.9 trace + 0.1 y
 //
-// A block has a row of the batch, for all its steps. Of R it reads the rows of active units. In the form "dense", a step
-// at a time, `recurrent` is null: `products` are then the row's q, and backward leaves its product with R to the caller.
+// A block processes a row of the batch, for all its steps, and reads only the rows of R of active units. In the form
+// "dense", with one launch per step, `recurrent` is null: `products` is then q of the row, and backward leaves its product
+// with R to the caller.
 //
-// Set by -D: RESET, what an event takes from the cell; ZONEOUT, 1 to keep a cell by chance, 2 for the mean of that.
+// Set by -D: RESET, what an event subtracts from the cell; ZONEOUT, 1 to keep cells at random, 2 for the expected cell.
 #include "events.cuh"
 
 enum ResetMode { SUBTRACT_THRESHOLD, SUBTRACT_OUTPUT, NONE };
 #define DECAY real(0.9)  // of the trace
 
-// Whether zoneout keeps a unit's cell: SplitMix64 (Steele et al. 2014) from the step's seed, at the unit's place.
+// Whether zoneout keeps a unit's cell: SplitMix64 (Steele et al. 2014) of the seed of the step, at the position of the unit.
 INLINE bool kept(long long seed, long long place, real zoneout) {
     unsigned long long bits = (unsigned long long)seed + 0x9e3779b97f4a7c15 * (place + 1);
     bits = (bits ^ bits >> 30) * 0xbf58476d1ce4e5b9;
@@ -25,12 +26,12 @@ INLINE bool kept(long long seed, long long place, real zoneout) {
     return real((bits ^ bits >> 31) >> 40) * real(0x1p-24) < zoneout;
 }
 
-// What an event takes from the cell.
+// What an event subtracts from the cell.
 INLINE real taken(real v, real threshold) {
     return RESET == SUBTRACT_THRESHOLD ? threshold : RESET == SUBTRACT_OUTPUT ? v : real(0);
 }
 
-// The slope that backward takes for the step at the threshold: dampening * max(0, 1 - support * |v - threshold|).
+// The slope that backward uses for the step function at the threshold: dampening * max(0, 1 - support * |v - threshold|).
 struct Slope {
     real dampening, support;
     INLINE real at(real distance) const {
@@ -146,7 +147,7 @@ extern "C" __global__ void egru_backward(
         EACH_UNIT(i, units) {
             const real z = gate[i], r = gate[units + i], g = gate[2 * units + i], q = gate[3 * units + i];
             const real event = y_now[i], before = reset ? real(0) : real(cell_before[i]);
-            const bool sent = event != 0;  // as an event is above its threshold, and that is at least 0
+            const bool sent = event != 0;  // an event is above its threshold, which is at least 0
             const real v = sent ? event : real(cell_now[i]), distance = v - threshold[i];
             const real of_trace = from_trace[i] + grad_trace[i], of_cell = from_cell[i] + grad_cell[i];
             const real of_y = from_y[i] + grad_event[i] + (1 - DECAY) * of_trace;
@@ -171,7 +172,7 @@ extern "C" __global__ void egru_backward(
         for (int first = 0; first < units; first += LISTED) {
             const int count = find(needed, first, units, [&](int i) INLINED {
                 const real sent = y_before[i];
-                // what a row begins with is no event of a step: its gradient is given whole
+                // the initial event does not come from a step: its gradient is complete
                 return first_step || sent != 0 || slope.at(real(cell_before[i]) - threshold[i]) != 0;
             });
             dot_rows(needed, count, to_products, recurrent, 3 * units, parts, grad_event);

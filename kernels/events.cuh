@@ -1,6 +1,6 @@
-// A matrix of recurrent weights, (H, W), read only where units are active: the rows of the units that a list names.
+// A matrix of recurrent weights, (H, W), read only where units are active: the rows of the units in a list.
 //
-// A block works on one row of the batch; its threads take units or columns in turn. Every sum is in one order.
+// A block processes one row of the batch; its threads take units or columns in turn. Sums are in a fixed order.
 #pragma once
 #include "recurrence.cuh"
 
@@ -10,14 +10,14 @@
 #define EACH_UNIT(i, units) SIMD (int i = 0; i < units; ++i)
 #endif
 
-// A list of up to LISTED neighbouring units, in their order.
+// A list of units out of LISTED consecutive ones, in their order.
 #define LISTED 1024
 struct List {
     int units[LISTED];
-    int ends[THREADS];  // where in it the units end that each thread adds
+    int ends[THREADS];  // the position after the units that each thread adds
 };
 
-// Lists the units from `first` on for which wanted(unit); gives how many there are.
+// Lists the units from `first` on for which wanted(unit) is true; returns their number.
 template <class F> INLINE int find(List& list, int first, int units, F wanted) {
     const int each = LISTED / THREADS, begin = first + threadIdx.x * each;
     const int end = begin + each < units ? begin + each : units;
@@ -53,7 +53,7 @@ INLINE void add_some_rows(const int* units, const real* values, const real* matr
         sums[j] = sum;
     }
 }
-// The same for all listed units, AT_ONCE together: so many loads are under way, and a sum is read and written once.
+// The same for all listed units, AT_ONCE together: that many loads are in flight, and a sum is read and written once.
 #define AT_ONCE (THREADS > 1 ? 16 : 8)
 INLINE void add_rows(const List& list, int count, const real* values, const real* matrix, int width, real* sums) {
     int n = 0;
@@ -62,7 +62,7 @@ INLINE void add_rows(const List& list, int count, const real* values, const real
 }
 
 // products[unit] = the sum over columns of vector * the unit's row of the matrix, for the listed units: SPAN partial
-// sums, then those by halves. A team of threads has ROWS units at a time.
+// sums, which are then added by halves. A team of threads processes ROWS units at a time.
 #define SPAN 32
 #define ROWS 4
 #if THREADS > 1
@@ -72,7 +72,7 @@ INLINE void add_rows(const List& list, int count, const real* values, const real
 #define TEAMS 1
 #define MEMBERS 1
 #endif
-struct Parts {  // the partial sums of all teams, a place more in each row against bank conflicts
+struct Parts {  // the partial sums of all teams, with one more element in each row against bank conflicts
     real of[TEAMS * ROWS][SPAN + 1];
 };
 INLINE void dot_rows(const List& list, int count, const real* vector, const real* matrix, int width, Parts& parts,

@@ -1,6 +1,6 @@
-// Mathematical functions that give the same bits on a CPU and a GPU, and that a CPU vectorises: made of fma, +, *, / and
-// bits alone. They serve every number: NaN comes through, infinities are right, and so are denormals on a CPU; on a GPU
-// CuPy compiles such that they are 0. Errors in ulp, in float32 the largest of all numbers, in float64 of samples:
+// Mathematical functions that are bit-identical on a CPU and a GPU, and that a CPU vectorises: they use only fma, +, *, /
+// and bits. They are correct for every number: NaN is propagated, infinities are handled, and so are denormals on a CPU; on
+// a GPU, CuPy's compiler flags make them 0. Errors in ulp, the largest of all numbers in float32, of samples in float64:
 //
 //     exp 1.2   expm1 2.3   log 0.9   log1p 1.5   softplus 2.0
 #pragma once
@@ -13,10 +13,10 @@ template <> struct Constants<float> {
     static constexpr int MANTISSA = 23, DEGREE = 7, ATANH = 5;
     static constexpr float LARGEST = 0x1.fffffep127f;
     static constexpr float SHIFT = 0x1.8p23f, LOG2E = 0x1.715476p0f, LN2 = 0x1.62e43p-1f, LN2_REST = -0x1.05c61p-29f;
-    static constexpr float LOWEST = -87.33654f;  // e^LOWEST is a normal number, just
+    static constexpr float LOWEST = -87.33654f;  // e^LOWEST is barely a normal number
     static constexpr float ZERO = -104, INFINITE = 89;  // e^x is 0 below and infinite above
     static constexpr bits ROOT_HALF = 0x3f3504f3;
-    static constexpr float TINY = 0x1p-126f, LIFT = 0x1p24f;  // the smallest normal number, and what makes others normal
+    static constexpr float TINY = 0x1p-126f, LIFT = 0x1p24f;  // the smallest normal number, and a factor that makes smaller ones normal
 };
 template <> struct Constants<double> {
     typedef long long bits;
@@ -29,21 +29,21 @@ template <> struct Constants<double> {
     static constexpr double TINY = 0x1p-1022, LIFT = 0x1p53;
 };
 
-// 1 + r/2! + r^2/3! + ... up to r^(n-1)/n!, begun at the far end with sum = 0.
+// 1 + r/2! + r^2/3! + ... up to r^(n-1)/n!, starting from the last term with sum = 0.
 template <int n> INLINE real taylor(real r, real sum) {
     constexpr double factorial = [] { double f = 1; for (int i = 2; i <= n; ++i) f *= i; return f; }();
     sum = fma(sum, r, real(1 / factorial));
     if constexpr (n > 1) return taylor<n - 1>(r, sum);
     else return sum;
 }
-// s^2/3 + s^4/5 + ..., n terms, from the far end: what atanh(s) / s has more than 1.
+// s^2/3 + s^4/5 + ..., n terms, starting from the last: atanh(s) / s - 1.
 template <int n> INLINE real atanh_rest(real square, real sum) {
     sum = fma(sum, square, real(1) / (2 * n + 1));
     if constexpr (n > 1) return atanh_rest<n - 1>(square, sum);
     else return square * sum;
 }
 
-// e^x = 2^k * (1 + less_one), with e^r - 1 for the rest r, |r| <= ln(2)/2; for x from ZERO to INFINITE.
+// e^x = 2^k * (1 + less_one), where less_one = e^r - 1 for the remainder r, |r| <= ln(2)/2; for x from ZERO to INFINITE.
 struct Exponential {
     typedef Constants<real> C;
     real less_one;
@@ -54,7 +54,7 @@ struct Exponential {
         less_one = r * taylor<C::DEGREE>(r, 0);
         k = bit_cast<C::bits>(shifted) - bit_cast<C::bits>(C::SHIFT);
     }
-    // 2^k where that is a normal number
+    // 2^k if that is a normal number
     static INLINE real power(C::bits k) { return bit_cast<real>((k << C::MANTISSA) + bit_cast<C::bits>(real(1))); }
     // e^x for any k: 2^k in two steps
     INLINE real value() const {
@@ -99,7 +99,7 @@ INLINE real exp(real x) {
 INLINE real expm1(real x) {
     typedef Constants<real> C;
     const Exponential e(x < -40 ? real(-40) : x > C::INFINITE ? C::INFINITE : x);
-    const real scale = Exponential::power(e.k);  // not a number of use where k is large
+    const real scale = Exponential::power(e.k);  // not used if k is large
     return e.k < C::MANTISSA + 2 ? fma(scale, e.less_one, scale - 1) : e.value();
 }
 
@@ -111,7 +111,7 @@ INLINE real log(real x) {
 }
 
 INLINE real log1p(real x) {
-    const real u = 1 + x, lost = x >= 1 ? 1 - (u - x) : x - (u - 1);  // in rounding u
+    const real u = 1 + x, lost = x >= 1 ? 1 - (u - x) : x - (u - 1);  // the rounding error of u
     const Logarithm l(u);
     return from(-1, x, l.value(real(l.k)) + lost / u);
 }

@@ -1,5 +1,5 @@
-// Shares of an old and of a new value that add up to 1, as gates give them, accurate however far the gates are open or
-// closed: the smaller share is never the difference of 1 and the larger.
+// Shares of an old and a new value that add up to 1, computed from gates, accurate however far the gates are open or
+// closed: the smaller share is never computed as 1 minus the larger.
 #pragma once
 #include "cell.cuh"
 
@@ -9,7 +9,7 @@ template <unsigned A> struct Shares {
     Dual<A> twice_take;  // for its derivatives
 };
 
-// sigmoid(-gate) is kept, sigmoid(gate) is taken.
+// keep is sigmoid(-gate), take is sigmoid(gate).
 template <unsigned A> INLINE Shares<A> shares(const Dual<A>& gate) {
     const bool kept = !(gate.value >= 0);
     const real power = decay(-fabs(gate.value)), larger = 1 / (1 + power), smaller = power * larger;
@@ -17,8 +17,8 @@ template <unsigned A> INLINE Shares<A> shares(const Dual<A>& gate) {
     return {kept ? larger : smaller, take, smaller, kept, chain(2 * take, gate, 2 * (larger * smaller))};
 }
 
-// f / (f + i) is kept and i / (f + i) taken, f and i the sigmoids of the gates. Both shares are sums of powers of e at
-// most 1, the largest of which is 1: nothing overflows or cancels. With m = min(0, forget, input) they are a / (a + b)
+// keep is f / (f + i), take is i / (f + i), with the sigmoids f and i of the gates. Both consist of sums of powers of e of
+// at most 1, the largest of which is 1: nothing overflows or cancels. With m = min(0, forget, input) they are a / (a + b)
 // and b / (a + b), a = e^m + e^(m - input), b = e^m + e^(m - forget).
 template <unsigned A, unsigned B> INLINE Shares<A | B> shares(const Dual<A>& forget, const Dual<B>& input) {
     const real least = -Constants<real>::LARGEST;  // two gates of -inf count as equal
@@ -34,10 +34,10 @@ template <unsigned A, unsigned B> INLINE Shares<A | B> shares(const Dual<A>& for
 // Half of c - h, which cannot overflow.
 INLINE real half_apart(real c, real h) { return fma(real(0.5), c, real(-0.5) * h); }
 
-// keep * h + take * c: from the nearer of the two, so that the smaller share keeps its accuracy.
+// keep * h + take * c, computed from the one with the larger share, so that the smaller share keeps its accuracy.
 template <unsigned A> INLINE real mixed(const Shares<A>& s, real h, real c) {
     const real twice = real(s.kept ? 2 : -2) * s.smaller, y = fma(twice, half_apart(c, h), s.kept ? h : c);
-    return y == y ? y : fma(s.keep, h, s.take * c);  // of infinities; NaN comes through
+    return y == y ? y : fma(s.keep, h, s.take * c);  // for infinities; NaN is propagated
 }
 template <unsigned A, unsigned H, unsigned C>
 INLINE Dual<A | H | C> mix(const Shares<A>& s, const Dual<H>& h, const Dual<C>& c) {

@@ -1,4 +1,4 @@
-// HGRN with a complex state that turns by an angle in each step: h_t = f e^(i angle) h_{t-1} + (1 - f) x_t, f as in hgrn.cu;
+// HGRN with a complex state that is rotated by an angle at each step: h_t = f e^(i angle) h_{t-1} + (1 - f) x_t, f as in hgrn.cu;
 // a and b are the cosine and the sine of the angle (Qin et al. 2023, arXiv 2311.04823).
 #include "cell.cuh"
 

@@ -4,7 +4,7 @@
 
 INLINE auto indrnn(Input auto x, Weight auto u, State auto h) { return activation(fma(u, h, x)); }
 
-// From the output: x is not kept, and backward moves 3 numbers an element.
+// Computed from the output: x is not saved, and backward moves 3 values per element.
 INLINE auto indrnn_gradient(Gradient auto grad_h, After auto h_t, Weight auto u, State auto h) {
     const real grad_x = ACTIVATION::gradient(grad_h, h_t);
     return gradients(grad_x, times(grad_x, h), u * grad_x);

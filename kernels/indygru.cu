@@ -1,5 +1,5 @@
-// IndyGRU: a GRU whose units see their own h alone, as an IndyLSTM's do. The gates are in torch.nn.GRU's order; `bias` is
-// what its reset gate scales.
+// IndyGRU: a GRU whose units see only their own h, as in an IndyLSTM. The gates are in the order of torch.nn.GRU; `bias`
+// is the one that its reset gate scales.
 #define TOGETHER 1
 #include "gates.cuh"
 

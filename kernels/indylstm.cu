@@ -1,5 +1,5 @@
-// IndyLSTM: an LSTM whose units see their own h alone, with peepholes p to their own c (Gonnet and Deselaers 2019, arXiv
-// 1903.08023). The gates are in torch.nn.LSTM's order.
+// IndyLSTM: an LSTM whose units see only their own h, with peepholes p to their own c (Gonnet and Deselaers 2019, arXiv
+// 1903.08023). The gates are in the order of torch.nn.LSTM.
 #define TOGETHER 1
 #include "cell.cuh"
 

@@ -3,13 +3,13 @@
 //     h = u h_{t-1},  c = c_{t-1};    c += a_i inner(h),  h += b_i inner(c),  i = 0 .. R - 1;
 //     h_t = activation(x_t + h),  c_t = c
 //
-// With a = b = 0 it is IndRNN, to the bit.
+// With a = b = 0 it is bit-identical to IndRNN.
 #define TOGETHER 1
 #include "cell.cuh"
 
 FUNCTION(inner, INNER::value(x), INNER::gradient(1, y))
 
-// `gain` is what h has gained by the sub-steps before this one.
+// `gain` is what the previous sub-steps have added to h.
 template <int I> INLINE auto sub_steps(auto x, auto u, const auto& a, const auto& b, auto h, auto c, auto gain) {
     if constexpr (I == REV_LEN) return states(activation(fma(u, h, x) + gain), c);
     else {
@@ -22,7 +22,7 @@ INLINE auto irevrnn(Input auto x, Weight auto u, Weights<REV_LEN> auto a, Weight
     return sub_steps<0>(x, u, a, b, h, c, Constant(0));
 }
 
-// Through the sub-steps again, from the states before the step. It divides by nothing, so that u may be 0.
+// Repeats the sub-steps from the states before the step. Nothing is divided by u, which may be 0.
 INLINE auto irevrnn_gradient(Gradient auto grad_h, Gradient auto grad_c, After auto h_t, Weight auto u,
                              Weights<REV_LEN> auto a, Weights<REV_LEN> auto b, State auto h, State auto c) {
     real inner_h[REV_LEN], inner_c[REV_LEN], gain = 0;

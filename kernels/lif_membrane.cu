@@ -1,4 +1,4 @@
-// LIF with two outputs: its spikes, and its charge before each. See spiking.cuh.
+// LIF with two outputs: its spikes, and its charge before them. See spiking.cuh.
 #include "spiking.cuh"
 
 INLINE auto lif_membrane(Input auto x, Weight auto decay, Weight auto gain, Weight auto threshold, Weight auto reset,

@@ -1,4 +1,4 @@
-// LIF that rests for some steps after a spike: its potential stays as it is. The outputs are its spikes, and its charge.
+// LIF that rests for some steps after a spike: its potential does not change. The outputs are its spikes and its charge.
 // See spiking.cuh.
 #include "spiking.cuh"
 

@@ -1,4 +1,4 @@
-// LRU: h_t = (a + b i) h_{t-1} + gain x_t,  y_t = activation(h_t), h and x complex; the output is both parts, side by side
+// LRU: h_t = (a + b i) h_{t-1} + gain x_t,  y_t = activation(h_t), h and x complex; the output has both parts side by side
 // (Orvieto et al. 2023, arXiv 2303.06349).
 #include "cell.cuh"
 

@@ -1,4 +1,4 @@
-// The passes of a norm and a dropout that are not part of a recurrence's: see norm.cuh.
+// The passes of a norm and a dropout outside the passes of a recurrence; see norm.cuh.
 #include "recurrence.cuh"
 #include "norm.cuh"
 
@@ -17,7 +17,7 @@ extern "C" __global__ void normalize(
          [&](int lane, const real* in, real* out, bool) INLINED { out[0] = norm.of(lane, in[0], 0); });
 }
 
-// Of each lane, the sums over time of the gradient of z, and of that times y - mean: (2, B, H).
+// For each lane, the sums over time of the gradient of z, and of its product with y - mean: (2, B, H).
 extern "C" __global__ void normalize_sums(
     const scalar* __restrict__ grad_z, const scalar* __restrict__ y, const real* __restrict__ mean, real* __restrict__ sums,
     const long long* __restrict__ lengths, const bool* __restrict__ resets,

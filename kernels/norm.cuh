@@ -1,26 +1,26 @@
-// What a norm and a dropout do inside of the time loop: to an output on its way to memory, and to its gradient on the way
-// back. A mode is given to cell_forward or cell_backward; what it needs are numbers of each unit, or of each lane.
+// What a norm and a dropout do inside the time loop: to an output before it is stored, and to its gradient after it is
+// loaded. A mode is an argument of cell_forward or cell_backward; it has values for each unit, or for each lane.
 //
 //     z = (y - mean) * scale + shift
 //
-// recurrence.cuh comes before it.
+// Needs recurrence.cuh before it.
 #pragma once
 
-// The inputs as they are.
+// The inputs are unchanged.
 struct Unbiased {
     INLINE real input(int, int, real x) { return x; }
     INLINE void add_up(int, int, real) {}
     INLINE void finish(const Tile&) {}
 };
 
-// Forward: the output as it is.
+// Forward: the output is unchanged.
 struct AsItIs : Unbiased {
     INLINE void start(const Tile&) {}
     INLINE real of(int, real y, long long) { return y; }
 };
 
-// Forward: the output is measured as it is stored: its first number in each lane, and of the distances from that the mean and
-// the sum of squares about it, by Welford, so that nothing cancels. (3, B, H)
+// Forward: the output is measured as it is stored: for each lane the first value, and the mean and the sum of squared
+// deviations of the distances from it, by Welford's algorithm, so that nothing cancels. (3, B, H)
 struct Measured : Unbiased {
     real* to;
     Lanes first, mean, spread;
@@ -39,7 +39,7 @@ struct Measured : Unbiased {
     }
 };
 
-// Numbers of each unit, (H,), times those of each lane, (B, H), if there are any.
+// Values for each unit, (H,), times those for each lane, (B, H), if there are any.
 INLINE void load_product(const Tile& tile, Lanes& lanes, const real* units, const real* mask) {
     tile.load(lanes, units, 0);
     if (mask) tile.each_run([&](int lane, long long row, long long unit, int width) {
@@ -47,7 +47,7 @@ INLINE void load_product(const Tile& tile, Lanes& lanes, const real* units, cons
     });
 }
 
-// Forward: the output is normalised, where its statistics are known and nothing is kept for backward.
+// Forward: the output is normalised, if its statistics are known and nothing is saved for backward.
 struct Normalized : Unbiased {
     const real *mean_of, *rate_of, *bias_of, *mask_of;  // (H,) each, and (B, H) or null
     Lanes mean, scale, shift;
@@ -60,7 +60,7 @@ struct Normalized : Unbiased {
     INLINE real of(int lane, real y, long long) { return fma(y - mean[lane], scale[lane], shift[lane]); }
 };
 
-// Backward: the gradient that comes in is that of the output.
+// Backward: the incoming gradient is that of the output.
 struct OfOutput : Unbiased {
     static constexpr bool READS_OUTPUT = false;
     INLINE void start(const Tile&) {}
@@ -96,8 +96,8 @@ struct OfNormalized : Unbiased {
 };
 
 #ifdef INPUTS
-// Any of these, with a bias that is added to the inputs, (INPUTS, H), and in backward the sums over time of its gradient, onto
-// those that are there, (INPUTS, B, H).
+// Any of these, with a bias that is added to the inputs, (INPUTS, H); in backward, the sums over time of its gradient are
+// added to those in memory, (INPUTS, B, H).
 template <class Mode> struct Biased : Mode {
     const real* bias_of;
     real* sums_of;

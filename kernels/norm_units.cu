@@ -1,8 +1,8 @@
-// What the lanes of all rows give together for each unit, between the passes of a norm: see norm.cu.
+// Combines the lanes of all rows for each unit, between the passes of a norm; see norm.cu.
 #include "tile.cuh"
 
-// Of each unit, from what was measured of the lanes of all rows, (3, B, H), the mean, the variance and the number of steps,
-// (3, H): row by row in double precision, by Chan et al. A row has lengths[row] steps; here T is 3 times their number.
+// The mean, the variance and the number of steps of each unit, (3, H), from the measurements of the lanes of all rows,
+// (3, B, H): row by row in double precision, by Chan et al. A row has lengths[row] steps; T is 3 times the number of rows.
 extern "C" __global__ void unit_statistics(
     const scalar* __restrict__ parts, double* __restrict__ statistics,
     const long long* __restrict__ lengths, const bool* __restrict__ resets,
@@ -32,8 +32,8 @@ extern "C" __global__ void unit_statistics(
     });
 }
 
-// Of each unit, the sums over the rows of two numbers of each lane, (2, B, H), times the mask, if there is one: (2, H).
-// Here T is twice the number of rows.
+// For each unit, the sums over the rows of two values per lane, (2, B, H), times the mask, if there is one: (2, H).
+// T is twice the number of rows.
 extern "C" __global__ void unit_sums(
     const scalar* __restrict__ sums, const real* __restrict__ mask, double* __restrict__ totals,
     const long long* __restrict__ lengths, const bool* __restrict__ resets,

@@ -1,11 +1,11 @@
 // The time loop, written once for any cell.
 //
-// Set by -D: RESETS, 1 if there may be steps before which the state is zero.
+// Set by -D: RESETS, 1 if there may be steps before which the state is set to zero.
 #pragma once
 #include "tile.cuh"
 
-// Which way a sequence is walked, and from where.
-enum Walk { ALONG, AGAINST, AGAINST_ONE_BEFORE };  // the recurrence; ... the state before each step
+// The direction in which a sequence is walked, and where the walk starts.
+enum Walk { ALONG, AGAINST, AGAINST_ONE_BEFORE };  // relative to the recurrence; the last reads the state before each step
 
 template <class Pointer> struct Sequence {
     Pointer start;
@@ -15,7 +15,7 @@ template <class Pointer> struct Sequence {
 
     INLINE bool rises(const Tile& tile) const { return (walk == ALONG) != tile.reverse; }
     INLINE long long stride(const Tile& tile) const { return rises(tile) ? stride_t : -stride_t; }
-    // Where a walk through a row of `length` steps comes after k steps.
+    // Where a walk through a row of `length` steps is after k steps.
     INLINE Pointer at(const Tile& tile, long long k, long long length, long long row) const {
         const long long passed = k + (walk == AGAINST_ONE_BEFORE), t = rises(tile) ? passed : length - 1 - passed;
         return start + row * stride_b + t * stride_t;
@@ -32,7 +32,7 @@ INLINE Sequence<Pointer> against_one_before(Pointer p, Pointer initial, long lon
     return {p, stride_t, stride_b, AGAINST_ONE_BEFORE, initial};
 }
 
-// What a sequence is at the first step of a walk against the recurrence; 0 in a row without steps.
+// Loads a sequence at the first step of a walk against the recurrence; 0 for a row without steps.
 INLINE void load_first(const Tile& tile, Lanes& lanes, Sequence<const scalar*> s) {
     s.walk = AGAINST;
     tile.each_run([&](int lane, long long row, long long unit, int width) {
@@ -42,7 +42,7 @@ INLINE void load_first(const Tile& tile, Lanes& lanes, Sequence<const scalar*> s
     });
 }
 
-// Zeros where a row has no steps.
+// Writes zeros past the length of each row.
 INLINE void clear_rest(const Tile& tile, const Sequence<scalar*>& s) {
     tile.each_run([&](int, long long row, long long unit, int width) {
         const long long length = tile.length(row), end = tile.first_step + tile.chunk;
@@ -53,7 +53,7 @@ INLINE void clear_rest(const Tile& tile, const Sequence<scalar*>& s) {
     });
 }
 
-// Calls a step, with its number k if it takes that.
+// Calls a step, with its index k if it accepts one.
 template <class Step>
 INLINE void call(Step& step, int lane, const real* in, real* out, bool reset, long long k) {
     if constexpr (requires { step(lane, in, out, reset, k); }) step(lane, in, out, reset, k);
@@ -86,13 +86,13 @@ INLINE void work(int lane, int width, const scalar* const (&from)[D][I], scalar*
 
 #if THREADS > 1
 
-// The most steps that are loaded ahead. Their code is unrolled: where a step is long, a file sets fewer.
+// The most steps that are loaded ahead. Their code is unrolled, so a file with a long step sets fewer.
 #ifndef STEPS_AHEAD
 #define STEPS_AHEAD PREFETCH
 #endif
 
-// Two buffers: the loads of the next DEPTH steps are under way while the current ones are worked on. Pointers that step
-// along cost far fewer registers than an address worked out for each load.
+// Two buffers: the loads of the next DEPTH steps are in flight while the current ones are computed. Pointers that are
+// incremented take far fewer registers than an address computed for each load.
 template <int I, int O, class Step>
 INLINE void walk_row(const Tile& tile, const Sequence<const scalar*>* in, const Sequence<scalar*>* out,
                      const Sequence<const bool*>& resets, Step& step,
@@ -153,11 +153,11 @@ INLINE void walk_tile(const Tile& tile, const Sequence<const scalar*>* in, const
 
 #else
 
-// The most steps that a run of lanes goes through at once, its numbers in registers. Where a step is long, a file sets 1.
+// The most steps that a run of lanes computes at once, with values in registers. A file with a long step sets 1.
 #ifndef TOGETHER
 #define TOGETHER 4
 #endif
-#define AHEAD 2  // steps whose numbers are fetched into the second cache
+#define AHEAD 2  // steps whose values are prefetched into the L2 cache
 
 // D steps of a run of lanes, from the k-th on.
 template <int I, int O, int D, class Step>
@@ -180,8 +180,8 @@ INLINE void walk_run(const Tile& tile, const Sequence<const scalar*>* in, const 
     work<I, O, D>(lane, width, from, to, reset, k, step);
 }
 
-// All rows together, D steps at a time: long runs of memory at each step. The sequences' strides are often powers of two,
-// so that what is read and written falls into few places of the first cache: with more sequences, fewer steps.
+// All rows together, D steps at a time: long contiguous parts of memory at each step. The strides of sequences are often
+// powers of two, so that accesses map to few sets of the L1 cache: with more sequences, fewer steps.
 template <int I, int O, class Step>
 INLINE void walk_tile(const Tile& tile, const Sequence<const scalar*>* in, const Sequence<scalar*>* out,
                       const Sequence<const bool*>& resets, Step& step) {
@@ -198,9 +198,9 @@ INLINE void walk_tile(const Tile& tile, const Sequence<const scalar*>* in, const
 
 #endif
 
-// Walks all sequences together: step(lane, in, out, reset) gets one number of each input and sets one of each output;
-// `reset` says that the state before the step is zero, by `resets` (T, B), where it is not null. A step that takes a fifth
-// argument gets its number in the walk.
+// Walks all sequences together: step(lane, in, out, reset) gets one value of each input and sets one of each output;
+// `reset` is true if the state before the step is zero, by `resets` (T, B), if it is not null. A step with a fifth argument
+// gets its index in the walk.
 template <int I, int O, class Step>
 INLINE void walk(const Tile& tile, const Sequence<const scalar*> (&in)[I], const Sequence<scalar*> (&out)[O],
                  const Sequence<const bool*>& resets, Step step) {

@@ -1,7 +1,7 @@
 // A leaky integrate-and-fire neuron: it charges, fires above its threshold, and is reset.
 //
-// Set by -D: SPIKE, a function of dual.cuh with the slope that stands for a spike's; RESET, soft or hard; FEEDBACK, stop
-// or identity: whether the gradient goes through the reset.
+// Set by -D: SPIKE, a function of dual.cuh with the surrogate slope of a spike; RESET, soft or hard; FEEDBACK, stop or
+// identity: whether the gradient flows through the reset.
 #pragma once
 #include "cell.cuh"
 

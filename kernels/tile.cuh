@@ -1,19 +1,19 @@
-// Which lanes of a sequence a thread owns, and the numbers that it keeps for each of them.
+// Which lanes of a sequence a thread owns, and the values that it keeps for each of them.
 //
-// A sequence (T, B, H) is addressed by a stride over time and one over the batch; hidden units lie side by side.
+// A sequence (T, B, H) is addressed by a stride over time and one over the batch; hidden units are contiguous.
 // The grid is (blocks of batch rows, blocks of hidden units, chunks of steps). A thread owns lanes, each one hidden
 // unit of one row:
 //   on a GPU  LANES units of one row, THREADS apart, their state in registers
-//   on a CPU  at most TILE lanes, LANES side by side, of one or several rows, their state in the first cache
+//   on a CPU  at most TILE lanes, LANES in parallel, of one or several rows, their state in the L1 cache
 //
-// A row has steps 0 to length - 1; what lies beyond is not read, and outputs there are 0. A recurrence runs through the
-// steps in time, or against it with `reverse`; the gradient walks the opposite way.
+// A row has steps 0 to length - 1; nothing beyond is read, and outputs there are 0. A recurrence runs forward in time, or
+// backward with `reverse`; the gradient runs in the opposite direction.
 //
-// Set by -D: CHUNKS, 1 if time is cut into chunks that run side by side, `chunk` steps each; see chunks.cu.
+// Set by -D: CHUNKS, 1 if time is split into chunks that run in parallel, `chunk` steps each; see chunks.cu.
 #pragma once
 #include "activation.cuh"
 
-// One number for each lane that a thread owns.
+// One value for each lane that a thread owns.
 struct Lanes {
     real at[TILE + PAD];
     INLINE real& operator[](int lane) { return at[lane]; }
@@ -24,7 +24,7 @@ struct Tile {
     const long long* const lengths;  // (B,) or null
     const bool reverse;
     const long long first_step;  // of this chunk
-    long long chunks;            // that this thread walks: one, or none, or more than one
+    long long chunks;            // that this thread walks: none, one or several
     long long first_row, first_unit;
     int rows, units;
 
@@ -47,7 +47,7 @@ struct Tile {
         const long long n = lengths[row];
         return n < 0 ? 0 : n > T ? T : n;
     }
-    // The steps of a row that this thread walks, of `length` in all.
+    // The number of steps of a row that this thread walks, of `length` in total.
     INLINE long long steps(long long length) const {
         if (!CHUNKS) return length;
         const long long left = length - first_step, most = chunks * chunk;
@@ -70,7 +70,7 @@ struct Tile {
     INLINE void fill(Lanes& lanes, real value) const {
         each_run([&](int lane, long long, long long, int width) { EACH_LANE(v, width) lanes[lane + v] = value; });
     }
-    // `stride` lies between the rows: 0 reads one number per hidden unit. Null reads 0.
+    // `stride` is that between rows: 0 reads one value per hidden unit. A null pointer reads 0.
     template <class S> INLINE void load(Lanes& lanes, const S* from, long long stride) const {
         if (!from) return fill(lanes, 0);
         each_run([&](int lane, long long row, long long unit, int width) {
@@ -78,20 +78,20 @@ struct Tile {
             EACH_LANE(v, width) lanes[lane + v] = p[v * THREADS];
         });
     }
-    // Writes nothing to null.
+    // Does nothing for a null pointer.
     template <class S> INLINE void store(Lanes& lanes, S* to, long long stride) const {
         if (to) each_run([&](int lane, long long row, long long unit, int width) {
             S* p = to + row * stride + unit;
             EACH_LANE(v, width) p[v * THREADS] = S(lanes[lane + v]);
         });
     }
-    // Stores a number for each row and chunk.
+    // Stores the values of each chunk.
     template <class S> INLINE void store_part(Lanes& lanes, S* to) const {
         store(lanes, CHUNKS ? to + blockIdx.z * B * H : to, H);
     }
 
-    // Where a walk starts, (B, H), or (chunks, B, H). Chunks whose start is not known, NaN, are left to the thread of
-    // the last chunk before them, which goes on into them.
+    // The state at the start of a walk, (B, H), or (chunks, B, H). Chunks whose start is unknown, NaN, are left to the
+    // thread of the last chunk before them, which continues into them.
     INLINE void start(Lanes& lanes, const real* from) {
         load(lanes, CHUNKS ? from + blockIdx.z * B * H : from, H);
 #if CHUNKS
@@ -103,7 +103,7 @@ struct Tile {
         });
 #endif
     }
-    // Where it ends: stored by the thread that walks a row's last step.
+    // The state at its end: stored by the thread that walks the last step of a row.
     template <class S> INLINE void finish(Lanes& lanes, S* to) const {
 #if CHUNKS
         if (to) each_run([&](int, long long row, long long unit, int) {

@@ -1,5 +1,5 @@
-// UnICORNN: independent undamped oscillators, y'' = -tanh(w y + x) - alpha y, by a symplectic step of its own for each unit
-// (Rusch and Mishra 2021, arXiv 2103.05487).
+// UnICORNN: independent undamped oscillators, y'' = -tanh(w y + x) - alpha y, by symplectic steps of a size of its own for each
+// unit (Rusch and Mishra 2021, arXiv 2103.05487).
 #include "cell.cuh"
 
 INLINE auto unicornn(Input auto x, Weight auto w, Weight auto step, Weight auto alpha, State auto y, State auto z) {
@@ -7,8 +7,8 @@ INLINE auto unicornn(Input auto x, Weight auto w, Weight auto step, Weight auto 
     return states(fma(step, z_next, y), z_next);
 }
 
-// From what comes after to what comes before, as the step is near to the identity: a derivative of 1 - small would lose
-// digits of the small in the same way at every step.
+// Updates the gradients after the step to those before it, as the step is close to the identity: a derivative of 1 - small
+// would lose digits of the small part at every step.
 INLINE auto unicornn_gradient(Gradient auto grad_y, Gradient auto grad_z, Input auto x, Weight auto w, Weight auto step,
                               Weight auto alpha, State auto y, State auto z) {
     const real t = Tanh::value(fma(w, y, x)), force = fma(alpha, y, t), grad = fma(step, grad_y, grad_z);

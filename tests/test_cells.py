@@ -80,7 +80,7 @@ def test_a_neuron_charges_and_is_reset():
         (lambda x, w: F.lif(x, w, w, refractory=-1), "refractory is -1, expected a whole number of steps"),
         (lambda x, w: F.lif(x, w, w, rest0=x[0]), "rest0 needs refractory"),
         (lambda x, w: F.qrnn(x, pooling="of"), "pooling is 'of', expected one of f, fo, ifo"),
-        (lambda x, w: F.sru(x, w), "x has shape .* expected 4 numbers for each hidden unit"),
+        (lambda x, w: F.sru(x, w), "x has shape .* expected 4 elements for each hidden unit"),
         (lambda x, w: F.rglru(x, w), "rate has shape .* expected"),
         (lambda x, w: indrnn_cupy.LRURecurrence(3, radius_range=(0.9, 1.0)), "radius_range is .* between 0 and 1"),
         (lambda x, w: indrnn_cupy.LIFRecurrence(3, tau=1.0), "tau is 1.0, expected a finite number, above 1"),

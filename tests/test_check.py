@@ -56,7 +56,12 @@ def test_all_of_the_package_s_kernels_are_sound():
     ("file", "old", "new", "message"),
     [
         pytest.param(
-            *("activation.cuh", "y <= 0 ? real(0) : g;", "g;", "indrnn-relu: the gradient is not that of the value"),
+            *(
+                "activation.cuh",
+                "y <= 0 ? real(0) : g;",
+                "g;",
+                "indrnn-relu: the gradient is not the derivative of the value",
+            ),
             marks=pytest.mark.slow,
         ),
         ("activation.cuh", "y <= 0 ? real(0) : g;", "gg;", r"indrnn-relu and 4 more: "),
@@ -79,17 +84,20 @@ def test_what_a_recurrence_of_one_s_own_does_not_use_and_where_it_is_nan(tmp_pat
     done = run("--check", "sm_90", str(tmp_path / "f.cu"))
     assert done.returncode == 0 and done.stdout.endswith(LEFT + "\n"), done.stdout + done.stderr
     assert "not used     w\n" in done.stdout
-    assert "not checked: f: the gradient, as there are NaN for inputs from N(0, 1)" in done.stdout
+    assert "not checked: f: the gradient, as inputs from N(0, 1) give NaN" in done.stdout
 
 
 def test_an_unknown_recurrence_is_said():
     done = run("--check", "--only", "indrnn-rely")
-    assert done.returncode == 1 and "no recurrence begins with 'indrnn-rely'; there are indrnn-relu" in done.stdout
+    assert (
+        done.returncode == 1
+        and "no recurrence has a name that begins with 'indrnn-rely'; expected indrnn-relu" in done.stdout
+    )
 
 
 def test_an_unknown_architecture_is_said():
     done = run("--check", "sm_33", "--only", "indrnn-relu")
-    assert done.returncode == 1 and "sm_33: not known to this NVRTC, which knows sm_50" in done.stdout
+    assert done.returncode == 1 and "sm_33: not supported by this NVRTC, which supports sm_50" in done.stdout
 
 
 def test_without_cupy_a_named_architecture_is_not_passed(tmp_path):

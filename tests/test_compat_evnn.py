@@ -153,7 +153,7 @@ def test_attributes_and_native_weights():
     other.from_native_weights(*native)
     for name in ("kernel", "recurrent_kernel", "bias", "recurrent_bias", "thr"):
         assert torch.equal(getattr(other, name), getattr(layer, name))
-    with pytest.raises(ValueError, match="the weights have other shapes"):
+    with pytest.raises(ValueError, match="the weights do not have the shapes of this layer"):
         evnn.EGRU(3, 5).from_native_weights(*native)
     thresholds = layer.thr.clone()
     layer.reset_parameters()

@@ -75,7 +75,7 @@ def test_what_does_not_fit_is_said():
         minGRU(6)(torch.randn(5, 6))
     with pytest.raises(ValueError, match=r"prev_hidden has shape \(2, 6\), expected \(2, 1, 6\)"):
         minGRU(6)(torch.randn(2, 5, 6), torch.zeros(2, 6))
-    with pytest.raises(ValueError, match="without proj_out the output has 9 units, expected 6 as x"):
+    with pytest.raises(ValueError, match="without proj_out the output has 9 units, expected 6, like x"):
         minGRU(6, 1.5, proj_out=False)
     with pytest.raises(ValueError, match="expected at least one unit"):
         minGRU(6, 0.1)

@@ -207,7 +207,7 @@ def test_step_norm_without_momentum_is_the_mean_of_the_steps_that_were_there():
 @pytest.mark.parametrize("norm", [SequenceBatchNorm(3), StepBatchNorm(3, max_steps=4)], ids=lambda n: type(n).__name__)
 def test_norms_refuse_lengths_of_other_rows_and_do_not_see_nan_in_padding(norm):
     x = torch.randn(4, 2, 3)
-    with pytest.raises(ValueError, match=r"lengths has shape \(1,\), expected \(2,\) to go with x"):
+    with pytest.raises(ValueError, match=r"lengths has shape \(1,\), expected \(2,\) to match x"):
         norm(x, torch.tensor([3]))
     x[2:, 1] = float("nan")
     norm.eval()(x, torch.tensor([4, 2])).sum().backward()
@@ -244,6 +244,6 @@ def test_norms_and_blocks_take_lists_and_empty_sequences():
     for module in (SequenceBatchNorm(3), StepBatchNorm(3, 4), RecurrentBlock(3), RecurrentBlock(3, norm="layer")):
         found = module(x, [4, 2]) if hasattr(module, "batch_norm") else module(x, lengths=[4, 2])[0]
         assert not found[2:, 1].any()
-    with pytest.raises(ValueError, match="lengths go from 1 to 9, expected 0 to T = 4"):
+    with pytest.raises(ValueError, match="lengths range from 1 to 9, expected 0 to T = 4"):
         SequenceBatchNorm(3)(x, torch.tensor([1, 9]))
     assert PlainNetwork(3, 4, 2, dropout=0.5, norm=None)(x[:0])[0].shape == (0, 2, 4)

@@ -11,7 +11,7 @@ from torch.nn.functional import softplus
 
 import indrnn_cupy
 from indrnn_cupy.check.interpreter import interpreted
-from indrnn_cupy.check.own import by_hand_from_derived
+from indrnn_cupy.check.own import by_hand_error
 from indrnn_cupy.check.programs import Program, compile_program
 from indrnn_cupy.check.recurrences import FIRST
 from indrnn_cupy.functional.checks import flat
@@ -248,7 +248,7 @@ def test_first_values_of_weights():
     layer = made("leaky").layer(3, 6, init={"rate": torch.nn.init.ones_})
     (module,) = layer.recurrences
     assert (module.rate == 1).all() and (module.u < 1).all()
-    with pytest.raises(ValueError, match="init has rat, expected of u, rate"):
+    with pytest.raises(ValueError, match="init has rat, expected only u, rate"):
         made("leaky").layer(3, 6, init={"rat": torch.nn.init.ones_})
 
 
@@ -268,4 +268,4 @@ def test_what_does_not_fit_a_cell_is_said():
 
 @pytest.mark.parametrize("recurrence", [r for r in FIRST if r.by_hand], ids=str)
 def test_gradients_by_hand_are_the_derived_ones(recurrence):
-    assert by_hand_from_derived(cell_of(recurrence.key)) < 1e-12
+    assert by_hand_error(cell_of(recurrence.key)) < 1e-12

@@ -102,7 +102,7 @@ def test_parameters_that_do_not_fit_are_named(overlay, old, new, message):
             "u, Weight auto v, State auto h) { r",
             r"Weight v, State h\), expected indrnn\(Input x, W",
         ),
-        ("auto indrnn(", "auto leaky(", "indrnn_gradient is the gradient of no cell"),
+        ("auto indrnn(", "auto leaky(", "indrnn_gradient is not the gradient of the cell"),
     ],
 )
 def test_a_recurrence_of_another_form_is_refused(overlay, old, new, message):

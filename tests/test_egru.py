@@ -297,7 +297,7 @@ def o_mask(T, lengths):
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda a: F.egru(a[0][..., 1:], *a[1:]), "expected a last dimension of 3 H, z, r, g; project it first"),
+        (lambda a: F.egru(a[0][..., 1:], *a[1:]), "expected a last dimension of 3 H for z, r and g; project it first"),
         (lambda a: F.egru(a[0], a[1].t(), *a[2:]), r"recurrent_kernel has shape \(12, 4\), expected \(4, 12\)"),
         (lambda a: F.egru(*a[:3], a[3][1:]), r"threshold has shape \(3,\), expected \(4,\)"),
         (lambda a: F.egru(*a[:5], a[5][1:]), r"cell0 has shape \(1, 4\), expected \(2, 4\)"),
@@ -309,7 +309,7 @@ def o_mask(T, lengths):
             r"dampening_factor is \(4,\), torch.float32, on cpu",
         ),
         (lambda _: EGRU(3, 4, pseudo_derivative_support=0.0), "support is 0.0, expected a number above 0"),
-        (lambda _: activity_penalty([], 0.1), "there is no activity; record that of a network with an EGRU"),
+        (lambda _: activity_penalty([], 0.1), "there is no activity; record it from a network that has an EGRU"),
         (lambda _: EGRU(3, 4, thr_mean=1.0), "thr_mean is 1.0, expected a number between 0 and 1"),
         (lambda _: EGRU(3, 4, dropout=-0.1), "drop_connect is -0.1, expected"),
         (lambda _: EGRU(3, 4, longest_memory=1), "longest_memory is 1, expected a number of steps"),
@@ -352,5 +352,5 @@ def test_activity_of_nothing_is_0():
 def test_a_state_of_another_kind_is_refused():
     with pytest.raises(TypeError, match=r"the state is a Tensor, expected event0, cell0, trace0"):
         EGRU(3, 4)(torch.randn(5, 2, 3), torch.zeros(1, 2, 4))
-    with pytest.raises(TypeError, match=r"the state is Tensor, expected the three \(event, cell, trace\)"):
+    with pytest.raises(TypeError, match=r"the state is Tensor, expected a tuple \(event, cell, trace\)"):
         EGRURecurrence(4)(torch.randn(5, 2, 12), torch.zeros(2, 4))

@@ -97,15 +97,15 @@ def test_the_choice_of_chunks_is_seen_and_taken():
             with_gradients(lambda x, c=chunk: F.mingru(x, chunk=c), (x,))
         assert len(launches) == kernels
     assert F.chunk_steps(65536, 1, 128) == 256 and F.chunk_steps(784, 32, 128) == 0
-    with pytest.raises(ValueError, match="chunk is -1, expected the steps of a chunk, 0, or None"):
+    with pytest.raises(ValueError, match="chunk is -1, expected the number of steps in a chunk, 0, or None"):
         F.mingru(x, chunk=-1)
 
 
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
-        (lambda: F.mingru(torch.randn(4, 3, 7)), ValueError, r"x has shape \(4, 3, 7\), expected 2 numbers for each"),
-        (lambda: F.minlstm(torch.randn(4, 3, 8)), ValueError, r"expected 3 numbers for each hidden unit"),
+        (lambda: F.mingru(torch.randn(4, 3, 7)), ValueError, r"x has shape \(4, 3, 7\), expected 2 elements for each"),
+        (lambda: F.minlstm(torch.randn(4, 3, 8)), ValueError, r"expected 3 elements for each hidden unit"),
         (
             lambda: F.mingru(torch.randn(4, 3, 8), torch.zeros(3, 8)),
             ValueError,
@@ -171,9 +171,9 @@ def test_first_memories(name):
     spread = memories(LAYERS[name](100, 20_000, longest_memory=784), 20_000)
     shares = torch.histc(spread.log(), bins=5, min=0, max=math.log(784)) / len(spread)
     torch.testing.assert_close(shares, torch.full((5,), 0.2), rtol=0, atol=0.03)
-    with pytest.raises(ValueError, match="the first memory is set by a bias, and there is none"):
+    with pytest.raises(ValueError, match="the initial memory is set by a bias, but there is none"):
         LAYERS[name](3, 4, bias=False, forget_bias=1.0)
-    with pytest.raises(ValueError, match="two ways to set the same numbers"):
+    with pytest.raises(ValueError, match="forget_bias and longest_memory set the same bias"):
         LAYERS[name](3, 4, longest_memory=9, forget_bias=1.0)
 
 
@@ -219,21 +219,21 @@ def test_weights_of_numpy_cells(name):
 @pytest.mark.parametrize(
     ("weights", "message"),
     [
-        ({}, "the weights are none; expected to_hidden_and_gate.weight alone or linear_z.weights, "),
+        ({}, "the weights are none; expected to_hidden_and_gate.weight only, or linear_z.weights, "),
         ({"linear_z.weights": torch.zeros(2, 3)}, "the weights are linear_z.weights; expected"),
         (
             {"to_hidden_and_gate.weight": torch.zeros(4, 3), "to_out.weight": torch.zeros(3, 2)},
             "to_out.weight is a projection after the recurrence",
         ),
-        ({"to_hidden_and_gate.weight": torch.zeros(5, 3)}, "as many rows and columns of floats for each gate"),
-        ({"to_hidden_and_gate.weight": torch.zeros(4)}, "as many rows and columns of floats for each gate"),
+        ({"to_hidden_and_gate.weight": torch.zeros(5, 3)}, "floating-point matrices of the same shape for all gates"),
+        ({"to_hidden_and_gate.weight": torch.zeros(4)}, "floating-point matrices of the same shape for all gates"),
         (
             {
                 f"linear_{g}.{end}": torch.zeros(n, *w)
                 for g, n in (("z", 2), ("h", 4))
                 for end, w in (("weights", [3]), ("bias", []))
             },
-            "as many rows and columns of floats for each gate",
+            "floating-point matrices of the same shape for all gates",
         ),
     ],
 )

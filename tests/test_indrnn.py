@@ -98,7 +98,7 @@ def test_activation_in_double_precision(name):
         ({"h0": torch.rand(1, 3, 5)}, ValueError, r"h0 has shape \(1, 3, 5\), expected \(3, 5\)"),
         ({"lengths": torch.tensor([1, 2])}, ValueError, r"lengths has shape \(2,\), expected \(3,\)"),
         ({"lengths": torch.tensor([1.0, 2.0, 3.0])}, TypeError, "lengths is torch.float32, expected integers"),
-        ({"lengths": torch.tensor([1, 2, 5])}, ValueError, "lengths go from 1 to 5, expected 0 to T = 4"),
+        ({"lengths": torch.tensor([1, 2, 5])}, ValueError, "lengths range from 1 to 5, expected 0 to T = 4"),
         ({"resets": torch.ones(4, 3)}, TypeError, "resets is torch.float32, expected a torch.bool"),
         ({"resets": torch.ones(3, 4, dtype=torch.bool)}, ValueError, r"resets has shape \(3, 4\), expected \(4, 3\)"),
         ({"activation": "gelu"}, ValueError, "'gelu', expected one of relu, tanh, sigmoid, hardtanh, identity"),

@@ -45,10 +45,13 @@ def test_gives_what_it_gave_there(case):
     [
         (lambda w: w.clear(), "the weights are none"),
         (lambda w: w.pop("classifier.weight"), "expected those of a whole network"),
-        (lambda w: w.pop("RNNs.1.indrnn1.weight_hh"), r"(?s)does not fit a network of its sizes: .*recurrence\.weight"),
+        (
+            lambda w: w.pop("RNNs.1.indrnn1.weight_hh"),
+            r"(?s)does not match a network of its sizes: .*recurrence\.weight",
+        ),
         (lambda w: w.update({"RNNs.0.norm1.bns.0.weight": torch.ones(8)}), "statistics for each step"),
-        (lambda w: w.update(extra=torch.ones(8)), r"(?s)does not fit a network of its sizes: .*extra"),
-        (lambda w: w.update({"DIs.1.fc.weight": torch.ones(8, 9)}), "does not fit a network of its sizes"),
+        (lambda w: w.update(extra=torch.ones(8)), r"(?s)does not match a network of its sizes: .*extra"),
+        (lambda w: w.update({"DIs.1.fc.weight": torch.ones(8, 9)}), "does not match a network of its sizes"),
     ],
 )
 def test_what_does_not_fit_is_said(change, message):

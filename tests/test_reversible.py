@@ -105,7 +105,9 @@ def test_evaluation_keeps_nothing_and_a_second_derivative_is_refused():
 def test_wrong_options_are_refused(kind):
     with pytest.raises(ValueError, match="num_blocks is 0, expected at least 1"):
         kind(3, 6, 0)
-    with pytest.raises(TypeError, match="recurrence is MinGRU, expected the class of a recurrence alone"):
+    with pytest.raises(
+        TypeError, match="recurrence is MinGRU, expected the class of a recurrence without a projection"
+    ):
         kind(3, 6, 1, recurrence=MinGRU)
     with pytest.raises(TypeError, match="batch_first is not an option of networks"):
         kind(3, 6, 1, batch_first=True)

@@ -84,7 +84,7 @@ def test_steps_equal_the_run(batch_first):
         (lambda n: n(pack_sequence([torch.randn(2, 3)]), lengths=torch.tensor([2])), "x is a PackedSequence"),
         (
             lambda n: n(torch.randn(5, 2, 3), lengths=torch.tensor([6, 1])),
-            "lengths go from 1 to 6, expected 0 to T = 5",
+            "lengths range from 1 to 6, expected 0 to T = 5",
         ),
         (lambda n: indrnn_cupy.IndRNN(3, 4, num_layers=0), "num_layers is 0"),
     ],

@@ -153,7 +153,7 @@ def test_a_number_is_the_length_of_one_sequence():
 
 def test_what_is_no_state_is_said():
     network, x = indrnn_cupy.PlainNetwork(3, 6, 2), torch.randn(5, 2, 3)
-    with pytest.raises(TypeError, match=r"the state is a Tensor, expected a tuple of 2 .*give lengths by name"):
+    with pytest.raises(TypeError, match=r"the state is a Tensor, expected a tuple of 2, .*pass lengths by name"):
         network(x, torch.tensor([5, 2]))  # lengths, where the state is expected
     with pytest.raises(TypeError, match="the state is a tuple of 1, expected a tuple of 2"):
         network(x, (torch.zeros(2, 6),))
@@ -170,7 +170,7 @@ def test_what_is_no_state_is_said():
         with pytest.raises(TypeError, match="the state holds a str"):
             network(sequence, "state")
     network = indrnn_cupy.PlainNetwork(3, 6, 1, norm="step", max_steps=9)
-    with pytest.raises(ValueError, match=r"norm='step' has statistics for each step .* cannot go on from a state"):
+    with pytest.raises(ValueError, match=r"norm='step' has statistics for each step, .*cannot continue from a state"):
         network(x, network(x)[1])
 
 
@@ -186,7 +186,7 @@ def test_what_does_not_fit_last_step_is_said():
         assert torch.equal(indrnn_cupy.last_step(x, lengths), x[[3, 0, 1], [0, 1, 2]])
     with pytest.raises(ValueError, match=r"lengths has shape \(1,\), expected \(3,\)"):
         indrnn_cupy.last_step(x, [2])
-    with pytest.raises(ValueError, match="lengths go from -1 to 5"):
+    with pytest.raises(ValueError, match="lengths range from -1 to 5"):
         indrnn_cupy.last_step(x, [5, -1, 2])
     with pytest.raises(ValueError, match=r"initial has shape \(1, 2\), expected \(3, 2\)"):
         indrnn_cupy.last_step(x[:0], initial=torch.zeros(1, 2))

@@ -1,3 +1,3 @@
-"""Checks of every kernel, edited ones too, on any machine: what `python -m indrnn_cupy` and the tests are made of."""
+"""Checks of every kernel, edited ones too, on any machine, for `python -m indrnn_cupy` and the tests."""
 
 ARCHITECTURES = ("sm_80", "sm_90", "sm_100", "sm_120")

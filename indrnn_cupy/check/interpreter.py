@@ -1,4 +1,4 @@
-"""The package's own GPU path on a machine without a GPU: its launcher, NVRTC, and the interpreter of PTX."""
+"""The package's own GPU path on a machine without a GPU: its launcher, NVRTC, and the PTX interpreter."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
@@ -16,11 +16,11 @@ STREAM = 7
 
 @contextmanager
 def interpreted(chunk: int = 0) -> Iterator[list[LaunchRecord]]:
-    """Inside, every kernel launch of CPU tensors is one on the emulated GPU; yields the log of launches.
+    """A context in which kernels for CPU tensors are launched on the emulated GPU; yields the log of launches.
 
-    With `chunk`, time is cut into chunks of as many steps, as for few lanes and many steps.
+    With `chunk`, time is split into chunks of this number of steps, as for few lanes and many steps.
     """
-    stream = SimpleNamespace(cuda_stream=STREAM)  # a stream of torch 2.6 has no more that matters
+    stream = SimpleNamespace(cuda_stream=STREAM)  # nothing else of a torch 2.6 stream matters
     with installed() as log, ExitStack() as patches:
         for place, name, value in (
             (torch.cuda, "device", lambda _: nullcontext()),

@@ -1,4 +1,4 @@
-"""What this machine has to run kernels with, in words."""
+"""Describes what this machine has for running kernels."""
 
 import importlib.metadata
 import platform
@@ -10,7 +10,7 @@ from ..runtime import disk, host, missing, overlay, source
 
 
 def description() -> str:
-    """Versions, devices, compilers and folders, a line each."""
+    """Versions, devices, compilers and folders, one per line."""
     lines = {
         "indrnn-cupy": f"{_version('indrnn-cupy')}, Python {platform.python_version()}, torch {torch.__version__}",
         "GPU": _gpu(),
@@ -65,7 +65,7 @@ def _kernels() -> str:
     source.check_folder(folder)
     files = {path.name for path in folder.iterdir() if path.suffix in (".cu", ".cuh")}
     package = {path.name for path in source.KERNELS.iterdir()}
-    new = f" (beside them {', '.join(sorted(files - package))})" if files - package else ""
+    new = f" (also {', '.join(sorted(files - package))})" if files - package else ""
     return f"{', '.join(sorted(files & package)) or 'none'}{new} of {folder}, else {source.KERNELS}"
 
 

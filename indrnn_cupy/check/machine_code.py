@@ -1,4 +1,4 @@
-"""What a GPU will really run, read from the machine code: registers, spills, and loads under way at the same time."""
+"""What a GPU runs, read from the machine code: registers, spills, and loads in flight."""
 
 import re
 import shutil
@@ -12,14 +12,14 @@ from .emulated_gpu.wheels import wheel_files
 
 
 class Resources(NamedTuple):
-    """What ptxas gave a kernel; spilled numbers live in memory, each use of them as slow as a load."""
+    """What ptxas allocated for a kernel; spilled values are in memory, and each use of them is as slow as a load."""
 
     registers: int
     spilled_bytes: int
 
 
 def resources(log: str) -> dict[str, Resources]:
-    """By kernel, from a log of `--ptxas-options=-v`."""
+    """The resources of each kernel, from a log of `--ptxas-options=-v`."""
     pattern = r"properties for (\w+)\D+(\d+) bytes stack frame, (\d+) bytes spill stores.*?Used (\d+) registers"
     return {
         name: Resources(int(registers), max(int(stack), int(spill)))
@@ -34,10 +34,10 @@ def disassembler() -> str | None:
 
 
 def loads_in_flight(code: bytes) -> dict[str, int]:
-    """By kernel: the most loads from memory that a thread has under way before it waits for one, in any loop."""
+    """For each kernel, the most loads from memory that a thread has in flight before it waits for one, in any loop."""
     command = disassembler()
     if command is None:
-        raise FileNotFoundError("nvdisasm is not there: pip install nvidia-cuda-nvdisasm")
+        raise FileNotFoundError("nvdisasm is not installed: pip install nvidia-cuda-nvdisasm")
     with tempfile.NamedTemporaryFile(suffix=".cubin") as file:
         file.write(code)
         file.flush()
@@ -50,7 +50,7 @@ def loads_in_flight(code: bytes) -> dict[str, int]:
 
 
 def _loops(body: str) -> Iterator[list[str]]:
-    """The instructions between each jump backwards and where it lands."""
+    """The instructions between each backward jump and its target."""
     instructions: list[str] = []
     labels: dict[str, int] = {}
     for line in body.splitlines():
@@ -65,7 +65,7 @@ def _loops(body: str) -> Iterator[list[str]]:
 
 
 def _most_pending(instructions: list[str]) -> int:
-    """Loads are issued in order; the first that reads the result of one waits for all."""
+    """Loads are issued in order; the first instruction that reads the result of one waits for all."""
     pending: set[str] = set()
     most = 0
     for instruction in instructions:

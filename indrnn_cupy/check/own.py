@@ -1,4 +1,4 @@
-"""A recurrence of a user's own, for the checks."""
+"""A user-defined recurrence, for the checks."""
 
 import re
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ from .recurrences import Recurrence, flat, with_gradients
 
 @dataclass(frozen=True)
 class OwnRecurrence(Recurrence):
-    """Inputs of it are random; weights in U(0, 1)."""
+    """Its inputs are random, with weights from U(0, 1)."""
 
     call: CellFunction | None = None
 
@@ -33,7 +33,7 @@ class OwnRecurrence(Recurrence):
 
 
 def own(path: Path, options: Mapping[str, Any]) -> OwnRecurrence:
-    """The recurrence of a file, with names in it for what `options` says; raises KernelError if there is none."""
+    """The recurrence of a file, compiled with `options` as macros; raises KernelError if there is none."""
     cell = read_cell(path, options=options)
     call = CellFunction(cell)
 
@@ -48,7 +48,7 @@ def own(path: Path, options: Mapping[str, Any]) -> OwnRecurrence:
 
 
 def declaration(recurrence: OwnRecurrence) -> str:
-    """What a file declares, read back."""
+    """Describes what a file declares."""
     assert recurrence.call
     cell = recurrence.call.cell
     shapes = zip(cell.weights, cell.weight_shapes(0), strict=True)
@@ -58,25 +58,25 @@ def declaration(recurrence: OwnRecurrence) -> str:
         "inputs": ", ".join(cell.inputs),
         "weights": weights or "none",
         "states": ", ".join(cell.states),
-        "output": "no state" if cell.has_output else f"the state {cell.states[0]}",
+        "output": "not a state" if cell.has_output else f"the state {cell.states[0]}",
         "gradient": "by hand" if cell.by_hand else "derived",
     }
     text = without_comments(cell.code)
     if unused := [p.name for p in cell.parameters if len(re.findall(rf"\b{p.name}\b", text)) < 2]:
         lines["not used"] = ", ".join(unused)
     if cell.by_hand and len(cell.kept) < len(cell.inputs):
-        lines["not kept"] = ", ".join(name for n, name in enumerate(cell.inputs) if n not in cell.kept)
+        lines["not saved"] = ", ".join(name for n, name in enumerate(cell.inputs) if n not in cell.kept)
     return "\n".join(f"{name:<12} {text}" for name, text in lines.items())
 
 
-def stands_for_another(cell: Cell) -> str | None:
-    """What in a cell has a gradient that is not the derivative of the value."""
+def custom_gradient(cell: Cell) -> str | None:
+    """A call in a cell whose gradient is not the derivative of its value."""
     found = re.search(r"\b(spike\w*|stop)\s*\(", without_comments(cell.code))
     return found and f"{found[1]}(...)"
 
 
-def by_hand_from_derived(cell: Cell) -> float:
-    """How far gradients by hand are from the derived ones, of the largest of each, in double precision."""
+def by_hand_error(cell: Cell) -> float:
+    """The largest error of gradients by hand against derived ones, relative to the largest element, in float64."""
     derived = cell.derived()
     OWN[cell.key], OWN[derived.key] = cell, derived
     steps = {"lengths": torch.tensor([7, 0, 4]), "resets": torch.rand(7, 3) < 0.3, "reverse": True}

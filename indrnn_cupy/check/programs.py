@@ -27,17 +27,17 @@ class Program(NamedTuple):
 class Compiled(NamedTuple):
     resources: Resources
     loads_in_flight: int | None  # unknown without a disassembler
-    seconds: float  # that the program took to compile
+    seconds: float  # to compile the program
     warnings: str
 
 
 def programs(recurrence: Recurrence, dtype: torch.dtype, resets: bool) -> Iterator[Program]:
-    """Its kernels and, if there are any, the passes of chunks of time."""
+    """The kernels of a recurrence and, if there are any, the passes over chunks of time."""
     for kernel in recurrence.kernels:
         yield Program(kernel, gpu.layout(kernel, dtype, resets, False, kernel.defines))
     for kernel, summary in zip(recurrence.kernels, recurrence.chunks, strict=False):
         part, own = (Program(k, gpu.layout(k, dtype, resets, True, k.defines)) for k in (summary.kernel, kernel))
-        if summary.clamped and not _compiles(part):  # a cell that cannot be summed up; see ops/chunks.py
+        if summary.clamped and not _compiles(part):  # a cell without a summary; see ops/chunks.py
             continue
         yield from (part, own)
         clamped = (f"CLAMPED={summary.clamped:d}",)
@@ -45,7 +45,7 @@ def programs(recurrence: Recurrence, dtype: torch.dtype, resets: bool) -> Iterat
 
 
 def block_programs(recurrence: Recurrence, dtype: torch.dtype, resets: bool) -> Iterator[Program]:
-    """What runs it with a norm and a dropout."""
+    """The programs that run it with a norm and a dropout."""
     for kernel in recurrence.block_kernels:
         yield Program(kernel, gpu.layout(kernel, dtype, resets, False, kernel.defines))
 
@@ -60,7 +60,7 @@ def _compiles(program: Program) -> bool:
 
 @cache
 def compile_program(program: Program, architecture: str) -> dict[str, Compiled]:
-    """By kernel of its file; raises CuPy's CompileException."""
+    """Compiles a program, by kernel of its file; raises CuPy's CompileException."""
     text, _ = program.kernel.source()
     options = (*cuda.FLAGS, *(f"-D{d}" for d in program.defines), "--ptxas-options=-v")
     started = time.perf_counter()

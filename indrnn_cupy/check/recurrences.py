@@ -1,4 +1,4 @@
-"""The table of recurrences, over which every test and check runs that fits all of them. A new recurrence adds a row."""
+"""The table of recurrences, over which all shared tests and checks run. A new recurrence adds a row."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -24,11 +24,11 @@ LIF = "SPIKE=spike_arctan RESET=soft FEEDBACK=identity"
 @dataclass(frozen=True)
 class Recurrence:
     name: str
-    options: dict[str, Any]  # of the cell, for the function
-    key: str | None  # what the ops call the cell; none if it is no function
+    options: dict[str, Any]  # arguments of the function that choose the cell
+    key: str | None  # the name of the cell in the ops; None if it is not one function
     make_inputs: Callable[..., tuple[Tensor, ...]]  # (T, B, H, dtype): sequences, weights, states
-    states: int = 1  # among the inputs, at their end
-    form: str | None = None  # of several ways to the same numbers, for the function alone
+    states: int = 1  # number of states, at the end of the inputs
+    form: str | None = None  # one of several implementations, for the function only
     exact: tuple[tuple[str, Any], ...] = ()  # options with which the gradient is the derivative
 
     @property
@@ -36,7 +36,8 @@ class Recurrence:
         """In the order of their launches."""
         if self.key is None:
             return tuple(
-                replace(kernel, defines=egru_forms.cell(self.options["reset_mode"], 0.0, False)) for kernel in EGRU
+                replace(kernel, defines=egru_forms.cell_defines(self.options["reset_mode"], 0.0, False))
+                for kernel in EGRU
             )
         cell = cell_of(self.key)
         forward, backward, states, *_ = kernels(cell)
@@ -44,23 +45,23 @@ class Recurrence:
 
     @property
     def all_kernels(self) -> dict[str, str]:
-        """The option with which a function launches all of them."""
+        """The option with which the function launches all kernels."""
         cell = cell_of(self.key) if self.key else None
         return {"memory": "recompute"} if cell and cell.more_states and len(cell.kept) == len(cell.inputs) else {}
 
     @property
     def block_kernels(self) -> tuple[SequenceKernel, ...]:
-        """What runs it with a norm and a dropout."""
+        """The kernels that run it with a norm and a dropout."""
         if self.key is None or cell_of(self.key).parts > 1:
             return ()
         cell = cell_of(self.key)
-        several = 5 + (cell.more_states > 0)  # whose states may be recomputed
+        several = 5 + (cell.more_states > 0)  # with the one that recomputes states
         with_norm, with_bias = (block_kernels(cell, biased)[:several] for biased in (False, True))
         return (*with_norm, *with_bias, NORMALIZE, SUMS, UNIT_STATISTICS, UNIT_SUMS)
 
     @property
     def chunks(self) -> tuple[Summary, ...]:
-        """How chunks of time are summed up, forward and backward."""
+        """How chunks of time are summarised, forward and backward."""
         return tuple(filter(None, kernels(cell_of(self.key))[-2:])) if self.key else ()
 
     def __str__(self) -> str:
@@ -80,7 +81,7 @@ class Recurrence:
 
 
 def flat(outputs: tuple[Any, ...]) -> tuple[Tensor, ...]:
-    """y and the states, of which there may be a tuple, without what may come between."""
+    """y and the states, one or a tuple, without other sequences between them."""
     y, *_, states = outputs
     return (y, states) if isinstance(states, Tensor) else (y, *states)
 
@@ -90,7 +91,7 @@ def _indrnn_inputs(T: int, B: int, H: int, dtype: torch.dtype) -> tuple[Tensor, 
 
 
 def _whole_eighths(T: int, B: int, H: int, dtype: torch.dtype) -> tuple[Tensor, ...]:
-    """In 16 bits, numbers that are never rounded: to a bound of hardtanh, say, where the derivative jumps."""
+    """In 16 bits, values that are never rounded, for example to a bound of hardtanh, where the derivative jumps."""
     x, weight, h0 = _indrnn_inputs(T, B, H, dtype)
     if dtype.itemsize > 2:
         return x, weight, h0
@@ -100,7 +101,7 @@ def _whole_eighths(T: int, B: int, H: int, dtype: torch.dtype) -> tuple[Tensor, 
 def _irevrnn_inputs(T: int, B: int, H: int, dtype: torch.dtype) -> tuple[Tensor, ...]:
     x, weight, h0 = _indrnn_inputs(T, B, H, dtype)
     a, b = torch.randn(SUB_STEPS, H, dtype=dtype) / 8, torch.rand(SUB_STEPS, H, dtype=dtype) / 8
-    return x, weight, a, -b * a.sign(), h0, torch.randn(B, H, dtype=dtype)  # what grows also grows in its rounding
+    return x, weight, a, -b * a.sign(), h0, torch.randn(B, H, dtype=dtype)  # if states grew, so would rounding errors
 
 
 def _gated_inputs(gates: int, T: int, B: int, H: int, dtype: torch.dtype) -> tuple[Tensor, ...]:
@@ -113,7 +114,7 @@ def _linear_inputs(T: int, B: int, H: int, dtype: torch.dtype) -> tuple[Tensor, 
 
 
 def _egru_inputs(T: int, B: int, H: int, dtype: torch.dtype) -> tuple[Tensor, ...]:
-    """Cells that stay away from their thresholds, where rounding would decide about an event."""
+    """Cells that stay away from their thresholds, where rounding would decide about events."""
     x = torch.randn(T, B, 3 * H, dtype=dtype) / 4
     x[..., :H] -= 3
     x[..., 2 * H :] += 1.5 * torch.randn(T, B, H, dtype=dtype).sign()
@@ -124,7 +125,7 @@ def _egru_inputs(T: int, B: int, H: int, dtype: torch.dtype) -> tuple[Tensor, ..
 
 
 def _cell_inputs(key: str, T: int, B: int, H: int, dtype: torch.dtype) -> tuple[Tensor, ...]:
-    """The inputs of a cell side by side, weights in (0, 1), and states."""
+    """The inputs of a cell side by side, weights from U(0, 1), and states."""
     cell = cell_of(key)
     weights = (torch.rand(shape, dtype=dtype) for shape in cell.weight_shapes(H))
     states = (torch.randn(B, H, dtype=dtype) for _ in cell.states)
@@ -132,7 +133,7 @@ def _cell_inputs(key: str, T: int, B: int, H: int, dtype: torch.dtype) -> tuple[
 
 
 def _damped_inputs(key: str, T: int, B: int, H: int, dtype: torch.dtype) -> tuple[Tensor, ...]:
-    """With weights that do not let a state, or an error in it, grow."""
+    """Inputs with weights for which states, and errors in them, do not grow."""
     cell, (x, *others) = cell_of(key), _cell_inputs(key, T, B, H, dtype)
     return x, *(w / 2 for w in others[: len(cell.weights)]), *others[len(cell.weights) :]
 
@@ -150,7 +151,7 @@ def _hgrn_complex_inputs(T: int, B: int, H: int, dtype: torch.dtype) -> tuple[Te
 def _lif_inputs(key: str, T: int, B: int, H: int, dtype: torch.dtype) -> tuple[Tensor, ...]:
     x, decay, _, threshold, *others = _cell_inputs(key, T, B, H, dtype)
     v0, *rest0 = others[-len(cell_of(key).states) :]
-    if dtype.itemsize == 2:  # numbers that are never rounded, which would decide about a spike
+    if dtype.itemsize == 2:  # values that are never rounded, as rounding would decide about spikes
         x, decay, threshold, v0 = ((8 * x).round() / 8, decay.round(), (8 * threshold).round() / 8, v0.round())
     return x + 0.5, decay, threshold + 0.5, v0, *(t.sign() / 2 for t in rest0)
 

@@ -19,23 +19,23 @@ from torch.autograd.gradcheck import GradcheckError
 from ..ops import cpu
 from ..ops.cells import cell_of
 from ..runtime import KernelError, host, missing, source
-from .own import OwnRecurrence, by_hand_from_derived, declaration, stands_for_another
+from .own import OwnRecurrence, by_hand_error, custom_gradient, declaration
 from .recurrences import RECURRENCES, Recurrence, with_gradients
 
-STEPS, FEWER_STEPS, BATCH, HIDDEN = 256, 32, 2, 32  # of the run in which a kernel's bytes are counted, and of others
-CHUNK_ERROR = 5e-5  # of the largest number: chunks of time round differently
-BY_HAND_ERROR = 1e-10  # of the largest number, in double precision
-FEWEST_LOADS = 16  # under way, below which a GPU waits for its memory
+STEPS, FEWER_STEPS, BATCH, HIDDEN = 256, 32, 2, 32  # sizes of the runs; bytes are counted over STEPS
+CHUNK_ERROR = 5e-5  # relative to the largest element: chunks of time round differently
+BY_HAND_ERROR = 1e-10  # relative to the largest element, in double precision
+FEWEST_LOADS = 16  # in flight, below which a GPU waits for its memory
 ROW = "{:<26}{:<9}{:>10}{:>9}{:>17}{:>15}{:>12}  {}"
 HEAD = ROW.format("kernel", "machine", "registers", "spilled", "loads in flight", "bytes/element", "compile s", "")
 
 
 @dataclass
 class Findings:
-    """What was found, by what it is, with what it was found."""
+    """What was found, and in which kernels or recurrences."""
 
     wrong: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
-    rounds: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))  # otherwise than the CPU build
+    rounds: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))  # differently from the CPU build
     slow: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     unchecked: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
 
@@ -57,16 +57,16 @@ class Findings:
 
 @torch.random.fork_rng(devices=[])
 def check(architectures: Sequence[str], insist: bool, only: str = "", own: Sequence[OwnRecurrence] = ()) -> bool:
-    """Prints the table, for float32 and the worst of a recurrence's cells; says whether nothing is wrong.
+    """Prints the table, for float32 and the worst case of a recurrence's cells; returns whether nothing is wrong.
 
-    Without CuPy and its NVRTC the GPU build cannot be checked, which counts as wrong if one insists. `only`: what the
-    names of the recurrences begin with that are checked. `own`: a user's own recurrences, in place of the package's.
+    Without CuPy and its NVRTC the GPU build cannot be checked, which counts as wrong with `insist`. `only`: the prefix
+    of the names of the recurrences to check. `own`: user-defined recurrences, in place of the package's.
     """
     recurrences: Sequence[Recurrence] = own or [r for r in RECURRENCES if str(r).startswith(only)]
     for recurrence in own:
         print(f"\n{declaration(recurrence)}")
     if not recurrences:
-        print(f"\nno recurrence begins with {only!r}; there are {', '.join(map(str, RECURRENCES))}")
+        print(f"\nno recurrence has a name that begins with {only!r}; expected {', '.join(map(str, RECURRENCES))}")
         return False
     torch.manual_seed(0)
     print(f"\n{HEAD}")
@@ -82,7 +82,7 @@ def check(architectures: Sequence[str], insist: bool, only: str = "", own: Seque
 
 
 def _check_on_cpu(recurrences: Sequence[Recurrence], findings: Findings) -> bool:
-    """Compiles for the CPU and holds every gradient against differences of the value; whether all kernels compile."""
+    """Compiles for the CPU and checks every gradient by finite differences; returns whether all kernels compile."""
     seconds: dict[str, list[float]] = defaultdict(list)
     compiled = True
     with tempfile.TemporaryDirectory() as empty, patch.dict("os.environ", INDRNN_CUPY_CACHE_DIR=empty):
@@ -97,28 +97,22 @@ def _check_on_cpu(recurrences: Sequence[Recurrence], findings: Findings) -> bool
                 for options in _options(4, 2):
                     inputs = [t.requires_grad_() for t in recurrence.make_inputs(4, 2, 3, torch.float64)]
                     call = partial(recurrence.function, **options, **dict(recurrence.exact))
-                    if another := recurrence.key and stands_for_another(cell_of(recurrence.key)):
-                        findings.unchecked[f"the gradient against differences, as {another} has another"].append(
+                    if custom := recurrence.key and custom_gradient(cell_of(recurrence.key)):
+                        findings.unchecked[f"the gradient by finite differences, as {custom} defines its own"].append(
                             str(recurrence)
                         )
                         break
                     if any(output.isnan().any() for output in call(*inputs)):
-                        findings.unchecked["the gradient, as there are NaN for inputs from N(0, 1)"].append(
-                            str(recurrence)
-                        )
+                        findings.unchecked["the gradient, as inputs from N(0, 1) give NaN"].append(str(recurrence))
                         break
                     try:
                         torch.autograd.gradcheck(call, inputs)
                     except GradcheckError as error:
-                        what = f"the gradient is not that of the value: {str(error).splitlines()[0]}"
+                        what = f"the gradient is not the derivative of the value: {str(error).splitlines()[0]}"
                         findings.wrong[what].append(str(recurrence))
                         break
-                if (
-                    recurrence.key
-                    and recurrence.by_hand
-                    and not by_hand_from_derived(cell_of(recurrence.key)) < BY_HAND_ERROR
-                ):
-                    findings.wrong["the gradient by hand is not the derived one"].append(str(recurrence))
+                if recurrence.key and recurrence.by_hand and not by_hand_error(cell_of(recurrence.key)) < BY_HAND_ERROR:
+                    findings.wrong["the gradient by hand differs from the derived one"].append(str(recurrence))
             except KernelError as error:
                 findings.wrong[str(error)].append(str(recurrence))
                 compiled = False
@@ -134,7 +128,7 @@ def _check_for_gpu(recurrences: Sequence[Recurrence], architectures: Sequence[st
     from .programs import Compiled, compile_program, programs
 
     if unknown := [name for name in architectures if name not in known()]:
-        findings.wrong[f"not known to this NVRTC, which knows {', '.join(known())}"].append(", ".join(unknown))
+        findings.wrong[f"not supported by this NVRTC, which supports {', '.join(known())}"].append(", ".join(unknown))
         return
     bytes_each: dict[str, float] = defaultdict(float)
     for recurrence in recurrences:
@@ -166,7 +160,7 @@ def _check_for_gpu(recurrences: Sequence[Recurrence], architectures: Sequence[st
 
 
 def _options(T: int, B: int) -> Iterator[dict[str, Any]]:
-    """A plain run, and one with everything that a sequence may come with."""
+    """A plain run, and one with all options of a sequence."""
     yield {}
     lengths, resets = torch.arange(T, T - 2 * B, -2), torch.zeros(T, B, dtype=torch.bool)
     resets[1 :: max(2, T // 5)] = True
@@ -174,7 +168,7 @@ def _options(T: int, B: int) -> Iterator[dict[str, Any]]:
 
 
 def _run(recurrence: Recurrence, bytes_each: dict[str, float], findings: Findings) -> None:
-    """Launches every kernel on the emulated GPU, beside the CPU, and counts the bytes that it moves."""
+    """Launches every kernel on the CPU and on the emulated GPU, and counts the bytes that it moves."""
     from .interpreter import interpreted
 
     first = STEPS if recurrence.kernels[0].name not in bytes_each else FEWER_STEPS
@@ -193,16 +187,16 @@ def _run(recurrence: Recurrence, bytes_each: dict[str, float], findings: Finding
             worst = max(_distance(a, e) for a, e in zip(actual, expected, strict=True))
             if not worst <= CHUNK_ERROR:
                 what = "in chunks" if chunk else "of the GPU build"
-                findings.wrong[f"the numbers {what} are not those of the CPU build"].append(str(recurrence))
+                findings.wrong[f"the results {what} differ from those of the CPU build"].append(str(recurrence))
             elif worst and not chunk:
                 findings.rounds[
-                    f"the GPU build by {worst:.0e} of the largest number; exp, log, tanh and the like of the package "
-                    "give the same bits, C's own functions do not"
+                    f"the GPU build by {worst:.0e} of the largest element; exp, log, tanh and the like of the package "
+                    "are bit-identical, those of C are not"
                 ].append(str(recurrence))
 
 
 def _distance(a: torch.Tensor, e: torch.Tensor) -> float:
-    """The largest difference, of the largest number; infinity if only one is NaN."""
+    """The largest difference, relative to the largest element; infinity if only one is NaN."""
     if torch.equal(a, e) or (torch.equal(a.isnan(), e.isnan()) and torch.equal(a.nan_to_num(0), e.nan_to_num(0))):
         return 0.0
     distance = ((a - e).abs().max() / e.abs().max()).item()

@@ -1,4 +1,4 @@
-"""`IndRNN_onlyrecurrent` of github.com/Sunnydreamrain/IndRNN_pytorch, the plain version: recurrence and ReLU alone."""
+"""`IndRNN_onlyrecurrent` of github.com/Sunnydreamrain/IndRNN_pytorch, plain version: recurrence with ReLU only."""
 
 from collections.abc import Callable
 from typing import Any
@@ -9,7 +9,7 @@ from . import cuda_IndRNN_onlyrecurrent
 
 
 class IndRNN_onlyrecurrent(cuda_IndRNN_onlyrecurrent.IndRNN_onlyrecurrent):
-    """The same with the arguments of the plain version; checkpoints of it load, of one direction."""
+    """The same with the arguments of the plain version, whose unidirectional checkpoints can be loaded."""
 
     def __init__(
         self,
@@ -21,7 +21,7 @@ class IndRNN_onlyrecurrent(cuda_IndRNN_onlyrecurrent.IndRNN_onlyrecurrent):
 
 
 class IndRNNCell_onlyrecurrent(cuda_IndRNN_onlyrecurrent.IndRNN_onlyrecurrent):
-    """One step: `forward(input, hx)` of `(B, H)` each gives the next h, relu(input + weight_hh * hx)."""
+    """One step: `forward(input, hx)`, `(B, H)` each, returns the next h, relu(input + weight_hh * hx)."""
 
     def __init__(
         self,

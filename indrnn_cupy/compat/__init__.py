@@ -1,10 +1,12 @@
-"""The names of earlier projects, on this package's kernels: change the import line, leave the rest.
+"""The interfaces of earlier projects, with this package's kernels.
 
-from cuda_IndRNN_onlyrecurrent import IndRNN_onlyrecurrent     indrnn_cupy.compat.cuda_IndRNN_onlyrecurrent
-from IndRNN_onlyrecurrent import IndRNN_onlyrecurrent          indrnn_cupy.compat.IndRNN_onlyrecurrent
-checkpoints of IndRNN_pytorch's whole networks                 indrnn_cupy.compat.indrnn_pytorch.load_network
-from torch_irevrnn import IRevRNN, IRevRNN_CUDA                indrnn_cupy.compat.torch_irevrnn
-from min_rnn.min_gru import MinGRUCell                         indrnn_cupy.compat.min_rnn.min_gru
-import evnn_pytorch as evnn                                    indrnn_cupy.compat.evnn_pytorch
-from minGRU_pytorch import minGRU                              indrnn_cupy.compat.minGRU_pytorch
+Only the import line changes::
+
+    from cuda_IndRNN_onlyrecurrent import IndRNN_onlyrecurrent     indrnn_cupy.compat.cuda_IndRNN_onlyrecurrent
+    from IndRNN_onlyrecurrent import IndRNN_onlyrecurrent          indrnn_cupy.compat.IndRNN_onlyrecurrent
+    checkpoints of IndRNN_pytorch's whole networks                 indrnn_cupy.compat.indrnn_pytorch.load_network
+    from torch_irevrnn import IRevRNN, IRevRNN_CUDA                indrnn_cupy.compat.torch_irevrnn
+    from min_rnn.min_gru import MinGRUCell                         indrnn_cupy.compat.min_rnn.min_gru
+    import evnn_pytorch as evnn                                    indrnn_cupy.compat.evnn_pytorch
+    from minGRU_pytorch import minGRU                              indrnn_cupy.compat.minGRU_pytorch
 """

@@ -1,4 +1,4 @@
-"""`cuda_IndRNN_onlyrecurrent` of github.com/Sunnydreamrain/IndRNN_pytorch, here for CPU and GPU alike."""
+"""`cuda_IndRNN_onlyrecurrent` of github.com/Sunnydreamrain/IndRNN_pytorch, here for both CPU and GPU."""
 
 from collections.abc import Callable
 from typing import Any
@@ -10,7 +10,7 @@ from .. import functional as F
 
 
 class ClippedGradient(torch.autograd.Function):
-    """The number itself, and its gradient brought within +-limit."""
+    """The identity, with the gradient clamped to [-limit, limit]."""
 
     @staticmethod
     def forward(ctx, x, limit):
@@ -23,15 +23,15 @@ class ClippedGradient(torch.autograd.Function):
 
 
 class IndRNN_onlyrecurrent(nn.Module):
-    """h_t = relu(x_t + weight_hh * h_{t-1}), for x `(T, B, H)` or one step `(B, H)`; gives every h.
+    """h_t = relu(x_t + weight_hh * h_{t-1}), for x `(T, B, H)` or one step `(B, H)`; returns h at every step.
 
     Args:
         hidden_size: H.
-        gradclipvalue: if above 0, gradients of the input, the weight and h0 are brought within it.
-        hidden_max_abs: not used, as there; hold the weight by hand, `rnn.weight_hh.data.clamp_(-1, 1)`.
-        recurrent_init: a function that fills the weight; uniform in (0, 1) otherwise.
+        gradclipvalue: if positive, the gradients of the input, the weight and h0 are clamped to +-gradclipvalue.
+        hidden_max_abs: ignored, as in the original; clamp the weight yourself, `rnn.weight_hh.data.clamp_(-1, 1)`.
+        recurrent_init: a function that fills the weight; by default it is initialised from U(0, 1).
 
-    New code has :class:`indrnn_cupy.IndRNNRecurrence`, which gives the last state too.
+    New code should use :class:`indrnn_cupy.IndRNNRecurrence`, which also returns the last state.
     """
 
     def __init__(
@@ -68,7 +68,7 @@ class IndRNN_onlyrecurrent(nn.Module):
 
 
 def _from_cell(module: nn.Module, state: dict[str, Any], prefix: str, *_: Any) -> None:
-    """The plain version there keeps its weight in a cell, and in one of its forms a state that begins at 0."""
+    """Loads the original plain version, which has its weight in a cell and, in one variant, an initial state of 0."""
     for name in ("indrnn_cell", "cells.0"):
         if f"{prefix}{name}.weight_hh" in state:
             state[f"{prefix}weight_hh"] = state.pop(f"{prefix}{name}.weight_hh")

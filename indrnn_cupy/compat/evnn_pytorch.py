@@ -6,12 +6,12 @@ from torch import Tensor, nn
 from .. import functional as F
 from ..layers.egru_recurrence import draw_thresholds_
 
-ALPHA = 0.9  # share of the trace that a step keeps
+ALPHA = 0.9  # fraction of the trace that a step keeps
 Three = tuple[Tensor, Tensor, Tensor]
 
 
 class ClippedNorm(torch.autograd.Function):
-    """The tensors themselves, whose gradients together are shortened to a norm of `limit`."""
+    """The identity, with the gradients of all tensors together clipped to a norm of `limit`."""
 
     @staticmethod
     def forward(ctx, limit, *tensors):
@@ -30,21 +30,22 @@ class EGRU(nn.Module):
 
     Args:
         input_size, hidden_size, batch_first: as in `torch.nn.GRU`.
-        dropout: DropConnect of the recurrent weights, from 0 to 1.
-        zoneout: probability with which a cell stays as it was in training, from 0 to 1; in evaluation its mean.
+        dropout: probability of DropConnect on the recurrent weights, from 0 to 1.
+        zoneout: probability that a cell keeps its previous state in training, from 0 to 1; evaluation uses the
+            expected state.
         dampening_factor, pseudo_derivative_support, thr_mean, weight_initialization_gain: as in
             :class:`indrnn_cupy.EGRURecurrence`.
-        grad_clip: in backward, the gradients of the weights, the thresholds and the state together are shortened to
-            this norm; None or 0 for no limit. The gradient of the input is not shortened, as there.
-        return_state_sequence, use_custom_cuda: kept as attributes alone. Every state is returned, and a kernel runs
-            where its tensors are.
+        grad_clip: in backward, the gradients of the weights, the thresholds and the state are together clipped to this
+            norm; None or 0 for no limit. The gradient of the input is not clipped, as in EvNN.
+        return_state_sequence, use_custom_cuda: only stored as attributes. Every state is returned, and kernels run on
+            the device of their tensors.
 
-    Shape: `forward(input, state=None, lengths=None)` with input `(T, B, input_size)`, or `(B, T, input_size)` with
-    `batch_first`, and the last event of the steps before as the state, `(1, B, H)`, gives `(y, (h, o, trace))`, each
-    in the layout of the input and H wide. Past a row's length the outputs are 0. `step(input, y0=None, h0=None)` with
-    `(B, input_size)` gives `(y, h, o)`, `(B, H)` each.
+    Shape: `forward(input, state=None, lengths=None)`, with input `(T, B, input_size)`, or `(B, T, input_size)` with
+    `batch_first`, and the last event of the previous steps as the state, `(1, B, H)`, returns `(y, (h, o, trace))`,
+    each in the layout of the input and H wide. Past a row's length the outputs are 0.
+    `step(input, y0=None, h0=None)`, with input `(B, input_size)`, returns `(y, h, o)`, `(B, H)` each.
 
-    New code has :class:`indrnn_cupy.EGRU`, which goes on from a sequence exactly and has several layers.
+    New code should use :class:`indrnn_cupy.EGRU`, which continues from a sequence exactly and has several layers.
     """
 
     def __init__(
@@ -82,20 +83,20 @@ class EGRU(nn.Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Draws the weights again; the thresholds stay, as there."""
+        """Initialises the weights again; the thresholds do not change, as in EvNN."""
         for weight in (self.kernel, self.recurrent_kernel):
             nn.init.xavier_normal_(weight, self.weight_initialization_gain)
         for bias in (self.bias, self.recurrent_bias):
             nn.init.zeros_(bias)
 
     def grad_clip_norm(self, enable: bool = True, norm: float = 2.0) -> None:
-        """Sets the norm of `grad_clip`, or takes it away."""
+        """Sets the norm of `grad_clip`, or disables it."""
         if enable and not norm > 0:
             raise ValueError(f"norm is {norm}, expected a number above 0")
         self._max_norm = _fixed(norm if enable else -1.0)
 
     def to_native_weights(self) -> tuple[nn.Parameter, ...]:
-        """Kernel, recurrent kernel, both biases and thresholds as `(3 H, ...)`, in the order z, r, g, as there.
+        """Kernel, recurrent kernel, both biases and thresholds as `(3 H, ...)`, in the order z, r, g, as in EvNN.
 
         `torch.nn.GRU` has the order r, z, n.
         """
@@ -105,12 +106,12 @@ class EGRU(nn.Module):
     def from_native_weights(
         self, weight_ih_l0: Tensor, weight_hh_l0: Tensor, bias_ih_l0: Tensor, bias_hh_l0: Tensor, thr: Tensor
     ) -> None:
-        """Takes what :meth:`to_native_weights` gives."""
+        """Loads the weights that :meth:`to_native_weights` returns."""
         given = weight_ih_l0.t(), weight_hh_l0.t(), bias_ih_l0, bias_hh_l0, thr
         own = self.kernel, self.recurrent_kernel, self.bias, self.recurrent_bias, self.thr
         if any(a.shape != b.shape for a, b in zip(given, own, strict=True)):
             shapes = ", ".join(str(tuple(weight.shape)) for weight in self.to_native_weights())
-            raise ValueError(f"the weights have other shapes than this layer's, expected {shapes}")
+            raise ValueError(f"the weights do not have the shapes of this layer, expected {shapes}")
         with torch.no_grad():
             for weight, found in zip(own, given, strict=True):
                 weight.copy_(found)
@@ -139,7 +140,7 @@ class EGRU(nn.Module):
     def _run(
         self, input: Tensor, event: Tensor | None, cell: Tensor | None, lengths: Tensor | None
     ) -> tuple[Tensor, Three]:
-        self.thr.data.clamp_(0, 1)  # as there; .data, so that an earlier graph still goes backward
+        self.thr.data.clamp_(0, 1)  # as in EvNN; .data, so that backward still works on earlier graphs
         weights: list[Tensor] = [self.kernel, self.bias, self.recurrent_kernel, self.recurrent_bias, self.thr]
         if event is not None:
             weights.append(event)

@@ -11,9 +11,9 @@ from .. import layers
 
 Network: TypeAlias = layers.PlainNetwork | layers.ResidualNetwork | layers.DenseNetwork
 Weights: TypeAlias = Mapping[str, Tensor]
-Found: TypeAlias = tuple[Callable[..., Network], dict[str, str]]  # what makes the network, and where its parts go
+Found: TypeAlias = tuple[Callable[..., Network], dict[str, str]]  # creates the network, and where its parts go
 
-PARTS = {  # of every network there
+PARTS = {  # of every network of IndRNN_pytorch
     r"(DIs\.\d+|fc\d?)\.fc\.": r"\1.",
     r"BNs\.(\d+)\.bn\.": r"RNNs.\1.norm.batch_norm.",
     r"norm1\.bn\.": "norm.batch_norm.",
@@ -23,18 +23,18 @@ PARTS = {  # of every network there
 
 
 def load_network(weights: Weights, *, norm_first: bool = False, **options: Any) -> tuple[Network, nn.Linear]:
-    """The network and the classifier of a checkpoint: `classifier(network(x)[0][-1])` gives its logits.
+    """Creates the network and the classifier of a checkpoint; `classifier(network(x)[0][-1])` returns its logits.
 
     Args:
         weights: the state dict of a plain network (`stackedIndRNN_encoder`, of either version), a `ResidualNet` or a
             `DenseNet`, with or without `--time_diff` and `--add_last_layer`.
-        norm_first: it was made with `--bn_location bn_before`, which a state dict does not tell.
-        options: of :class:`PlainNetwork`, :class:`ResidualNetwork` or :class:`DenseNetwork` that it does not tell
-            either, such as `dropout` and `bound`.
+        norm_first: the network was trained with `--bn_location bn_before`, which a state dict does not record.
+        options: options of :class:`PlainNetwork`, :class:`ResidualNetwork` or :class:`DenseNetwork` that it does not
+            record either, such as `dropout` and `bound`.
 
-    x is `(T, B, input_size)`. Sizes are those of the weights, and the network has their type.
+    x is `(T, B, input_size)`. The sizes and the dtype of the network are those of the weights.
 
-    Raises ValueError for the state dict of something else, or of a network with a norm for each step.
+    Raises ValueError for any other state dict, and for that of a network with a norm for each step.
     """
     if not isinstance(weights, Mapping) or not all(isinstance(tensor, Tensor) for tensor in weights.values()):
         raise TypeError(f"the weights are a {type(weights).__name__}, expected a state dict: names and tensors")
@@ -57,21 +57,21 @@ def load_network(weights: Weights, *, norm_first: bool = False, **options: Any) 
     try:
         whole.load_state_dict(counts | {_place(name, places): tensor for name, tensor in weights.items()})
     except RuntimeError as error:
-        raise ValueError(f"the checkpoint does not fit a network of its sizes: {error}") from None
+        raise ValueError(f"the checkpoint does not match a network of its sizes: {error}") from None
     return network, whole["classifier"]  # type: ignore[return-value]
 
 
 def _part(name: str) -> str:
-    """The name of a tensor, its last part as it is here."""
+    """The name of a tensor, with its last part renamed as in this package."""
     if ".bns." in name:
-        raise ValueError(f"{name} is of a norm with statistics for each step; networks with one are not loaded")
+        raise ValueError(f"{name} belongs to a norm with statistics for each step; such networks cannot be loaded")
     for pattern, ours in PARTS.items():
         name = re.sub(pattern, ours, name)
     return name
 
 
 def _place(name: str, places: dict[str, str]) -> str:
-    """Where a tensor goes."""
+    """The name of a tensor in this package's network."""
     ours = (f"network.{to}{name.removeprefix(part)}" for part, to in places.items() if name.startswith(part))
     return next(ours, name)
 

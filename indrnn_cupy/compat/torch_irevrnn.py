@@ -1,4 +1,4 @@
-"""`torch_irevrnn` of github.com/shaofei-liu/irevrnn: the network of its README, and the class that is in its code."""
+"""`torch_irevrnn` of github.com/shaofei-liu/irevrnn: the network of its README, and the class in its code."""
 
 from typing import Any
 
@@ -9,13 +9,13 @@ from .. import functional as F
 from .. import layers
 from ..functional.irevrnn import MOST_SUB_STEPS
 
-STACK = {"input_size", "num_layers", "bias", "dropout", "bidirectional"}  # said of a stack alone
-ACTIVATIONS = ("relu", "tanh", "sigmoid")  # by the numbers that they have there
-NOISE = 1e-4  # standard deviation of states that are not given
+STACK = {"input_size", "num_layers", "bias", "dropout", "bidirectional"}  # arguments of a stack only
+ACTIVATIONS = ("relu", "tanh", "sigmoid")  # in the order of their numbers in the original
+NOISE = 1e-4  # standard deviation of the default initial states
 
 
 class _Either(type):
-    """An :class:`IRevRNNOnlyRecurrent` counts as an :class:`IRevRNN` too, which made it."""
+    """Makes an :class:`IRevRNNOnlyRecurrent` an instance of :class:`IRevRNN` too, which creates it."""
 
     def __instancecheck__(cls, instance: Any) -> bool:
         return super().__instancecheck__(instance) or (cls is IRevRNN and isinstance(instance, IRevRNNOnlyRecurrent))
@@ -24,13 +24,13 @@ class _Either(type):
 class IRevRNN(layers.IRevRNN, metaclass=_Either):
     """A batch-first stack: x `(B, T, input_size)` to the output and h_n, `(num_layers, B, hidden_size)`.
 
-    Made with a `hidden_size` alone, or with `rev_len` after it, it is an :class:`IRevRNNOnlyRecurrent`, as in that
-    project's code. New code has :class:`indrnn_cupy.IRevRNN`, which gives and takes both states.
+    With only a `hidden_size`, or with `rev_len` after it, it is an :class:`IRevRNNOnlyRecurrent`, as in the code of
+    that project. New code should use :class:`indrnn_cupy.IRevRNN`, which accepts and returns both states.
     """
 
     def __new__(cls, *arguments: Any, **options: Any) -> Any:
         stack = STACK & options.keys() or (len(arguments) >= 3 and not isinstance(arguments[2], str))
-        copied = not arguments and not options  # as copy and pickle make it
+        copied = not arguments and not options  # as copy and pickle create it
         if cls is IRevRNN and not stack and not copied:
             return IRevRNNOnlyRecurrent(*arguments, **options)
         return super().__new__(cls)
@@ -46,7 +46,7 @@ class IRevRNN(layers.IRevRNN, metaclass=_Either):
 
 
 class IRevRNN_CUDA(IRevRNN):
-    """The same; `cuda_enabled` False is refused on a GPU's tensors alone, as kernels run where their tensors are."""
+    """The same; with `cuda_enabled=False`, input on a GPU raises ValueError, as kernels run where their tensors are."""
 
     def __init__(
         self, input_size: int, hidden_size: int, num_layers: int = 1, cuda_enabled: bool = True, **options: Any
@@ -61,9 +61,9 @@ class IRevRNN_CUDA(IRevRNN):
 
 
 class IRevRNNOnlyRecurrent(nn.Module):
-    """The recurrence: z `(T, B, H)`, already projected, to every h; states that are not given are noise, as there.
+    """The recurrence: z `(T, B, H)`, already projected, to h at every step; initial states default to noise.
 
-    With `flatten=True` z is `(T, B, ...)` and the states `(B, ...)`, whose last dimensions together are H.
+    With `flatten=True`, z is `(T, B, ...)` and the states are `(B, ...)`, whose last dimensions are flattened to H.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""The recurrences as functions: checked, documented entry points."""
+"""The recurrences as functions, which check their arguments."""
 
 from ..ops.chunks import chunk_steps
 from ..ops.egru_forms import egru_form

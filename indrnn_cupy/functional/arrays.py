@@ -1,4 +1,4 @@
-"""NumPy and CuPy arrays where a tensor is expected, by DLPack and without a copy."""
+"""NumPy and CuPy arrays in place of tensors, through DLPack and without a copy."""
 
 import sys
 from collections.abc import Callable
@@ -15,7 +15,7 @@ LIBRARIES = ("numpy", "cupy")
 
 
 def takes_arrays(function: Function) -> Function:
-    """Lets a function of tensors take arrays too. If its first argument is one, it gives arrays, without gradients."""
+    """Makes a function of tensors accept arrays; if the first argument is one, it returns arrays, without gradients."""
     name = next(iter(signature(function).parameters))
 
     @wraps(function)
@@ -31,7 +31,7 @@ def takes_arrays(function: Function) -> Function:
 
 
 def library_of(array: Any) -> Any:
-    """The module numpy or cupy for an array of it, else None; a mask would go unseen."""
+    """The module that an array comes from, numpy or cupy, else None; None for masked arrays: masks would be ignored."""
     if isinstance(array, np.ma.MaskedArray):
         return None
     name = type(array).__module__.partition(".")[0]
@@ -39,19 +39,21 @@ def library_of(array: Any) -> Any:
 
 
 def to_tensor(array: Any) -> Any:
-    """A tensor for an array, on the same memory where torch can have it; anything else as it is."""
+    """Converts an array to a tensor, which shares its memory if torch can; returns anything else unchanged."""
     if library_of(array) is None:
         return array
     if isinstance(array, np.ndarray) and (not array.flags.writeable or min(array.strides, default=0) < 0):
-        array = array.copy()  # torch knows neither
+        array = array.copy()  # torch supports neither
     try:
         return torch.from_dlpack(array)
     except BufferError as error:
-        raise TypeError(f"an array of {array.dtype} cannot be taken: {error}; convert it, to float32 say") from None
+        raise TypeError(
+            f"an array of {array.dtype} is not supported: {error}; convert it, for example to float32"
+        ) from None
 
 
 def each(convert: Callable[[Tensor], Any], outputs: Any) -> Any:
-    """A tuple of tensors, tuples and None with every tensor converted."""
+    """Converts every tensor in a nested tuple of tensors and None."""
     if outputs is None or isinstance(outputs, Tensor):
         return None if outputs is None else convert(outputs)
     return tuple(each(convert, o) for o in outputs)

@@ -1,4 +1,4 @@
-"""What every function checks of its inputs."""
+"""Checks of arguments that all functions share."""
 
 import math
 import warnings
@@ -21,26 +21,26 @@ NARROWER = {
 
 
 def flat(outputs: Any) -> Iterator[Tensor]:
-    """The tensors of a tuple of tensors, tuples and None."""
+    """The tensors in a nested tuple of tensors and None."""
     for output in outputs:
         if output is not None:
             yield from (output,) if isinstance(output, Tensor) else flat(output)
 
 
 def check_activation(name: str, argument: str = "activation") -> None:
-    """Raises ValueError unless there is an activation of this name."""
+    """Raises ValueError unless this is the name of an activation."""
     if not isinstance(name, str) or name not in reference.ACTIVATIONS:
         raise ValueError(f"{argument} is {name!r}, expected one of {', '.join(reference.ACTIVATIONS)}")
 
 
 def check_choice(name: str, value: Any, choices: Sequence[str]) -> None:
-    """Raises ValueError unless a value is one of the choices."""
+    """Raises ValueError unless the value is one of the choices."""
     if value not in choices:
         raise ValueError(f"{name} is {value!r}, expected one of {', '.join(choices)}")
 
 
 def check_number(name: str, value: float, above: float | None = None, least: float | None = None) -> None:
-    """Raises TypeError or ValueError unless this is a finite number above one, or at least another."""
+    """Raises TypeError or ValueError unless this is a finite number, greater than `above` or at least `least`."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise TypeError(f"{name} is a {type(value).__name__}, expected a number")
     if not math.isfinite(value) or (above is not None and value <= above) or (least is not None and value < least):
@@ -48,15 +48,15 @@ def check_number(name: str, value: float, above: float | None = None, least: flo
         raise ValueError(f"{name} is {value}, expected a finite number, {expected}")
 
 
-def of_arithmetic(weight: Tensor) -> Tensor:
-    """A weight in the type of the arithmetic: what is worked out from it is not rounded to 16 bits."""
+def to_arithmetic_type(weight: Tensor) -> Tensor:
+    """Casts a weight to the type of the arithmetic, so that values computed from it are not rounded to 16 bits."""
     return weight.to(torch.promote_types(weight.dtype, torch.float32))
 
 
 def check_steps(
     x: Tensor, lengths: Tensor | None, resets: Tensor | None, reverse: bool, batch_first: bool
 ) -> dict[str, Any]:
-    """What a sequence may come with, the lengths as int64 on the device of x."""
+    """Checks the options of a sequence and returns them, the lengths as int64 on the device of x."""
     if resets is not None:
         check_resets(resets, x)
     lengths = None if lengths is None else check_lengths(lengths, x, batch_first)
@@ -64,7 +64,7 @@ def check_steps(
 
 
 def check_sequence(name: str, x: Tensor, batch_first: bool) -> tuple[int, int]:
-    """The batch and hidden size of a sequence."""
+    """Checks a sequence and returns its batch size and its last dimension."""
     layout = "(B, T, H)" if batch_first else "(T, B, H)"
     if not isinstance(x, Tensor):
         raise TypeError(f"{name} is a {type(x).__name__}, expected a torch.Tensor, or a NumPy or CuPy array, {layout}")
@@ -76,7 +76,7 @@ def check_sequence(name: str, x: Tensor, batch_first: bool) -> tuple[int, int]:
 
 
 def check_state(name: str, state: Tensor | None, shape: tuple[int, ...], x: Tensor) -> None:
-    """As :func:`check_like`, and a state may be of a narrower type, as one is that comes out of autocast."""
+    """Like :func:`check_like`, but a state may have a narrower dtype, as autocast returns it."""
     if state is not None:
         check_like(name, state, shape, x, NARROWER[x.dtype])
 
@@ -84,11 +84,11 @@ def check_state(name: str, state: Tensor | None, shape: tuple[int, ...], x: Tens
 def check_like(
     name: str, tensor: Tensor, shape: tuple[int, ...], x: Tensor, dtypes: Sequence[torch.dtype] | None = None
 ) -> None:
-    """Raises TypeError or ValueError unless this goes with x; by default in the type of x or of its arithmetic."""
+    """Raises TypeError or ValueError unless the tensor matches x; by default in the dtype of x or of its arithmetic."""
     if not isinstance(tensor, Tensor):
         raise TypeError(f"{name} is a {type(tensor).__name__}, expected a torch.Tensor of shape {shape}")
     if tensor.shape != shape:
-        raise ValueError(f"{name} has shape {tuple(tensor.shape)}, expected {shape} to go with x of {tuple(x.shape)}")
+        raise ValueError(f"{name} has shape {tuple(tensor.shape)}, expected {shape} to match x of {tuple(x.shape)}")
     if tensor.dtype not in (dtypes or (x.dtype, TYPES[x.dtype][2])):
         raise TypeError(f"{name} is {tensor.dtype} but x is {x.dtype}; convert one of them")
     if tensor.device != x.device:
@@ -96,23 +96,23 @@ def check_like(
 
 
 def check_lengths(lengths: Tensor, x: Tensor, batch_first: bool) -> Tensor:
-    """The lengths as int64 on the device of x."""
+    """Checks lengths and returns them as int64 on the device of x."""
     T, B = (x.shape[1], x.shape[0]) if batch_first else x.shape[:2]
     lengths = as_integers(lengths)
     if lengths.shape != (B,):
-        raise ValueError(f"lengths has shape {tuple(lengths.shape)}, expected {(B,)} to go with x of {tuple(x.shape)}")
+        raise ValueError(f"lengths has shape {tuple(lengths.shape)}, expected {(B,)} to match x of {tuple(x.shape)}")
     if lengths.dtype not in (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8):
         raise TypeError(f"lengths is {lengths.dtype}, expected integers")
     seen = not torch.compiler.is_compiling() and type(lengths) is Tensor and not is_functorch_wrapped_tensor(lengths)
     if seen and lengths.device.type == "cpu" and B:
         low, high = int(lengths.min()), int(lengths.max())
         if low < 0 or high > T:
-            raise ValueError(f"lengths go from {low} to {high}, expected 0 to T = {T}")
+            raise ValueError(f"lengths range from {low} to {high}, expected 0 to T = {T}")
     return lengths.to(x.device, torch.int64).contiguous()
 
 
 def as_integers(lengths: Any) -> Tensor:
-    """Lengths as a tensor: where they are or, of a list or a number, on the CPU, whatever the default device."""
+    """Lengths as a tensor; those given as a list or a number are on the CPU, whatever the default device."""
     return lengths if isinstance(lengths, Tensor) else torch.as_tensor(lengths, device="cpu")
 
 
@@ -121,14 +121,16 @@ def check_resets(resets: Tensor, x: Tensor) -> None:
         what = resets.dtype if isinstance(resets, Tensor) else type(resets).__name__
         raise TypeError(f"resets is {what}, expected a torch.bool tensor of shape {tuple(x.shape[:2])}")
     if resets.shape != x.shape[:2]:
-        raise ValueError(f"resets has shape {tuple(resets.shape)}, expected {tuple(x.shape[:2])}, that of x without H")
+        raise ValueError(
+            f"resets has shape {tuple(resets.shape)}, expected {tuple(x.shape[:2])}, the shape of x without H"
+        )
     if resets.device != x.device:
         raise ValueError(f"resets is on {resets.device} but x is on {x.device}; move one of them")
 
 
 @cache
 def _warn(reason: str) -> None:
-    warnings.warn(f"{reason}. Until then the plain PyTorch form runs, which is much slower.", stacklevel=5)
+    warnings.warn(f"{reason}. Until then, the plain PyTorch implementation runs, which is much slower.", stacklevel=5)
 
 
 @torch.compiler.assume_constant_result
@@ -139,9 +141,10 @@ def can_compile(device: torch.device) -> bool:
 
 @torch.compiler.assume_constant_result
 def compiled(device: torch.device, own: str = "") -> bool:
-    """Whether kernels can run on this device; if not, says once what is missing.
+    """Whether kernels can run on this device; if not, warns once and says what is missing.
 
-    Raises CompilerMissingError where the plain form is not that of the kernels: `own` is a recurrence without one.
+    Raises CompilerMissingError if plain PyTorch cannot replace the kernels: if they were edited, or for `own`, the name
+    of a recurrence without a PyTorch implementation.
     """
     if reason := missing(device.type, device.index):
         if own or overlay():
@@ -158,8 +161,10 @@ def check_memory_options(memory: str, every: int | None) -> None:
 
 
 def kept_every(memory: str, every: int | None, x: Tensor, batch_first: bool) -> int:
-    """The steps from one state that is kept to the next. Chosen is about twice the root of T, for a T that is symbolic
-    too: the least of its tangents, T / a + a."""
+    """The number of steps from one saved state to the next.
+
+    Defaults to about twice the square root of T: the least of its tangents T / a + a, which a symbolic T allows too.
+    """
     check_memory_options(memory, every)
     if memory == "store":
         return 1
@@ -169,4 +174,4 @@ def kept_every(memory: str, every: int | None, x: Tensor, batch_first: bool) -> 
 
 def check_chunk(chunk: int | None) -> None:
     if chunk is not None and chunk < 0:
-        raise ValueError(f"chunk is {chunk}, expected the steps of a chunk, 0, or None")
+        raise ValueError(f"chunk is {chunk}, expected the number of steps in a chunk, 0, or None")

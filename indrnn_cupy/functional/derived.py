@@ -1,4 +1,4 @@
-"""Recurrences of one's own as functions."""
+"""User-defined recurrences as functions."""
 
 from collections.abc import Callable
 from inspect import Parameter, Signature
@@ -26,7 +26,7 @@ OPTIONS = {
 
 
 class CellFunction:
-    """A recurrence that one C++ function describes; see :func:`indrnn_cupy.recurrence`."""
+    """A recurrence defined by one C++ function; see :func:`indrnn_cupy.recurrence`."""
 
     def __init__(self, cell: Cell, reference: Callable[..., Any] | None = None) -> None:
         self.cell, self.reference = OWN.setdefault(cell.key, cell), reference
@@ -53,7 +53,7 @@ class CellFunction:
         expected = ", ".join((*cell.inputs, *cell.weights))
         if len(tensors) not in (n_x + n_w, 1 + n_w):
             raise TypeError(
-                f"{cell.name} got {len(tensors)} tensors, expected {expected}, the inputs also side by side in one"
+                f"{cell.name} got {len(tensors)} tensors, expected {expected}; the inputs may be side by side in one"
             )
         x, of_weights = tensors[: len(tensors) - n_w], tensors[len(tensors) - n_w :]
         H = (x[0].shape[-1] / n_x,) if isinstance(x[0], Tensor) and x[0].dim() else ()
@@ -61,9 +61,9 @@ class CellFunction:
         if len(x) < n_x and odd:
             raise TypeError(
                 f"{cell.name} got {len(tensors)} tensors, expected {expected}; or "
-                f"{' and '.join(cell.inputs)} side by side in one, of {n_x} numbers for each hidden unit"
+                f"{' and '.join(cell.inputs)} side by side in one, with {n_x} elements for each hidden unit"
             )
-        names = cell.inputs if len(x) == n_x else (f"x, which has {', '.join(cell.inputs)} side by side,",)
+        names = cell.inputs if len(x) == n_x else (f"x, with {', '.join(cell.inputs)} side by side,",)
         rows = [n if p.rows else None for p, n in zip(cell.parameters[n_x : n_x + n_w], cell.rows, strict=True)]
         weights = dict(zip(cell.weights, zip(tensors[len(x) :], rows, strict=True), strict=True))
         options = OPTIONS | options
@@ -72,7 +72,7 @@ class CellFunction:
         every = kept_every(*memory, x[0], options["batch_first"]) if cell.more_states else 1
         if every > 1 and cell.has_output and not cell.kept:
             raise ValueError(
-                f"memory='recompute' needs the inputs, and {cell.name}_gradient takes none; use memory='store'"
+                f"memory='recompute' needs the inputs, which {cell.name}_gradient does not take; use memory='store'"
             )
         plain = self.reference and plain_form(cell, self.reference, tensors, initial.values())
         return Call(cell.key, plain, n_x, dict(zip(names, x, strict=True)), weights, initial, options["chunk"], every)
@@ -83,7 +83,7 @@ def _run(*tensors: Tensor, function: CellFunction, **options: Any) -> tuple[Tens
     cell = function.cell
     known = [*(f"{name}0" for name in cell.states), *OPTIONS]
     if unknown := options.keys() - set(known):
-        by_position = f"; {', '.join((*cell.inputs, *cell.weights))} are given by position"
+        by_position = f"; {', '.join((*cell.inputs, *cell.weights))} are passed by position"
         raise TypeError(f"{cell.name} got {', '.join(sorted(unknown))}, expected {', '.join(known)}{by_position}")
     call = function.call(*tensors, **options)
     steps: dict[str, Any] = {name: options.get(name, OPTIONS[name]) for name in STEPS}
@@ -91,7 +91,7 @@ def _run(*tensors: Tensor, function: CellFunction, **options: Any) -> tuple[Tens
 
 
 def describe(cell: Cell) -> str:
-    """The docstring: the file's first comment, and shapes."""
+    """The docstring: the first comment of the file, and the shapes."""
     lines = cell.text.splitlines()
     end = next((n for n, line in enumerate(lines) if not line.startswith("//")), len(lines))
     comment = " ".join(line.removeprefix("//").strip() for line in lines[:end])
@@ -106,7 +106,7 @@ def describe(cell: Cell) -> str:
         f"    Weights: {'; '.join(shapes) or 'none'}.\n"
         f"    {', '.join(f'{name}0' for name in cell.states)}: initial states, (B, H) each; zeros if not given.\n"
         "    lengths, resets, reverse, batch_first: as in `indrnn_cupy.functional.indrnn`.\n"
-        "    memory, every: the states kept for backward: 'store', all; or 'recompute', one step in `every`.\n"
-        "    chunk: as in `indrnn_cupy.functional.mingru`, for a recurrence of one state.\n\n"
+        "    memory, every: the states saved for backward: 'store', all; or 'recompute', every `every`-th step.\n"
+        "    chunk: as in `indrnn_cupy.functional.mingru`, for a recurrence with one state.\n\n"
         f"Returns the output, (T, B, H), and the last {'state' if len(cell.states) == 1 else 'states'} {last}, (B, H)."
     ).strip()

@@ -1,4 +1,4 @@
-"""RG-LRU, HGRN and LRU as functions: gated and complex recurrences that are linear in their state."""
+"""RG-LRU, HGRN and LRU as functions: gated and complex recurrences that are linear in the state."""
 
 from functools import partial
 
@@ -6,7 +6,7 @@ from torch import Tensor
 
 from .. import reference
 from .arrays import takes_arrays
-from .checks import check_activation, check_chunk, kept_every, of_arithmetic
+from .checks import check_activation, check_chunk, kept_every, to_arithmetic_type
 from .run import Call, run
 
 
@@ -30,16 +30,16 @@ def rglru(
 
     Args:
         x: x, r and i side by side, `(T, B, 3 H)`.
-        rate: lambda, `(H,)`, above 0; in the paper :math:`\lambda = 8\,\mathrm{softplus}(\Lambda)`.
+        rate: lambda, `(H,)`, positive; in the paper :math:`\lambda = 8\,\mathrm{softplus}(\Lambda)`.
         h0: initial state, `(B, H)`; zeros if not given.
         chunk: as in :func:`mingru`.
         lengths, resets, reverse, batch_first: as in :func:`indrnn`.
 
     Returns:
-        `y`, every state, `(T, B, H)`, in the type and layout of x, and the last state `h_n`, `(B, H)`.
+        `y`, the state at every step, `(T, B, H)`, with the dtype and layout of x, and the last state `h_n`, `(B, H)`.
 
     Raises:
-        TypeError, ValueError, KernelError: as :func:`indrnn`.
+        TypeError, ValueError, KernelError: as in :func:`indrnn`.
 
     Reference: De et al., "Griffin", 2024, arXiv 2402.19427.
     """
@@ -77,7 +77,7 @@ def hgrn(
         chunk: as in :func:`mingru`.
         lengths, resets, reverse, batch_first: as in :func:`indrnn`.
 
-    Returns and raises: as :func:`rglru`.
+    Returns and raises: as in :func:`rglru`.
 
     Reference: Qin et al., "Hierarchically Gated Recurrent Neural Network for Sequence Modeling", NeurIPS 2023, arXiv
     2311.04823.
@@ -106,19 +106,19 @@ def hgrn_complex(
     memory: str = "store",
     every: int | None = None,
 ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
-    r"""The same with a complex state, which turns by an angle in each step:
+    r"""The recurrence of :func:`hgrn` with a complex state, which is rotated by an angle at each step:
 
     .. math:: h_t = f_t \odot e^{i\theta} \odot h_{t-1} + (1 - f_t) \odot x_t
 
     Args:
-        x: the real part of x, its imaginary part and g side by side, `(T, B, 3 H)`.
+        x: the real part of x, its imaginary part, and g, side by side, `(T, B, 3 H)`.
         lower: gamma, `(H,)`, from 0 to 1.
         angle: theta, `(H,)`, in radians.
-        h0, k0: the real and imaginary part of the initial state, `(B, H)` each; zeros if not given.
+        h0, k0: the real and imaginary parts of the initial state, `(B, H)` each; zeros if not given.
         memory, every: as in :func:`sru`.
         lengths, resets, reverse, batch_first: as in :func:`indrnn`.
 
-    Returns and raises: as :func:`lru`. Reference: as of :func:`hgrn`.
+    Returns and raises: as in :func:`lru`. Reference: as in :func:`hgrn`.
     """
     call = hgrn_complex_call(x, lower, angle, (h0, k0), memory, every, batch_first)
     return run(call, lengths=lengths, resets=resets, reverse=reverse, batch_first=batch_first)
@@ -134,7 +134,7 @@ def hgrn_complex_call(
     batch_first: bool = False,
 ) -> Call:
     plain = partial(reference.hgrn_complex, x, lower, angle, *states)
-    turn = of_arithmetic(angle)
+    turn = to_arithmetic_type(angle)
     weights = {"lower": (lower, None), "angle": (turn.cos(), None), "sine of angle": (turn.sin(), None)}
     initial, every = dict(zip(("h0", "k0"), states, strict=True)), kept_every(memory, every, x, batch_first)
     return Call("hgrn_complex", plain, 3, {"x": x}, weights, initial, every=every)
@@ -163,21 +163,21 @@ def lru(
 
     Args:
         x: real and imaginary parts side by side, `(T, B, 2 H)`.
-        real, imaginary: those of lambda, `(H,)` each; in the paper
-            :math:`\lambda = \exp(-\exp(\nu) + i \exp(\theta))`, with nu and theta that are learned.
-        gain: gamma, `(H,)`; in the paper it begins at :math:`\sqrt{1 - |\lambda|^2}`.
-        activation: phi, of each part; one of those of :func:`indrnn` and :func:`mingru`. Layers without one, and with
-            nothing else in between, are one linear layer.
-        h0, k0: the real and imaginary part of the initial state, `(B, H)` each; zeros if not given.
+        real, imaginary: the parts of lambda, `(H,)` each; in the paper
+            :math:`\lambda = \exp(-\exp(\nu) + i \exp(\theta))`, with learnable nu and theta.
+        gain: gamma, `(H,)`; in the paper it is initialised to :math:`\sqrt{1 - |\lambda|^2}`.
+        activation: phi, applied to each part; any activation of :func:`indrnn` and :func:`mingru`. Stacked layers with
+            "identity", and nothing else in between, amount to one linear layer.
+        h0, k0: the real and imaginary parts of the initial state, `(B, H)` each; zeros if not given.
         memory, every: as in :func:`sru`.
         lengths, resets, reverse, batch_first: as in :func:`indrnn`.
 
     Returns:
-        `y`, real and imaginary parts side by side, `(T, B, 2 H)`, in the type and layout of x, and
+        `y`, real and imaginary parts side by side, `(T, B, 2 H)`, with the dtype and layout of x, and
         the last state `(h_n, k_n)`, `(B, H)` each.
 
     Raises:
-        TypeError, ValueError, KernelError: as :func:`indrnn`.
+        TypeError, ValueError, KernelError: as in :func:`indrnn`.
 
     Reference: Orvieto et al., "Resurrecting Recurrent Neural Networks for Long Sequences", ICML 2023, arXiv 2303.06349.
     """

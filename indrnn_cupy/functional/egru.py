@@ -37,8 +37,8 @@ def egru(
     batch_first: bool = False,
     form: str | None = None,
 ) -> tuple[Tensor, Three, Three]:
-    r"""Event-based GRU, the recurrence alone: a GRU whose units are seen by others only while their cell v is above
-    their threshold:
+    r"""The recurrence of the event-based GRU, in which other units see a unit only while its cell v is above its
+    threshold:
 
     .. math::
         q = y_{t-1} R + b,\quad z = \mathrm{sigmoid}(x_z + q_z),\quad r = \mathrm{sigmoid}(x_r + q_r),\quad
@@ -49,39 +49,42 @@ def egru(
     Args:
         x: input, `(T, B, 3 H)`, already projected, in the order z, r, g.
         recurrent_kernel, recurrent_bias: R, `(H, 3 H)`, and b, `(3 H,)`, in the same order.
-        threshold: theta, `(H,)`, meant to be 0 or above: below it an event of just 0 counts as none in backward.
-        event0, cell0, trace0: y, h and the trace to begin with, `(B, H)`; zeros if not given.
-        reset_mode: what an event takes from the cell: "subtract_threshold", as above, "subtract_output", which leaves
-            0, or "none".
-        dampening_factor, pseudo_derivative_support: gamma and epsilon, a number each, without a gradient, of the slope
-            that stands for the derivative of o after v in backward: gamma max(0, 1 - epsilon |v - theta|). So the
-            gradient is not that of the value, and `gradcheck` holds with a dampening_factor of 0 alone.
-        zoneout: probability with which a cell stays as it was, by torch's random numbers; with `training` False the
-            mean of both is taken.
-        form: "events" reads of R the rows of units that are active, and for the gradient of those that are active or
-            within the slope, in one launch for all steps; "dense" is a matrix product for each step. Chosen if not
-            given: on a CPU "events" in forward, and in backward what :func:`egru_form` says of the share that some
-            steps need; on a GPU what it says of the batch alone. The two round differently; that of torch's
-            matrix products, in "dense" and for R's gradient, may depend on the number of threads. A NaN in R is seen by
-            "events" when its unit is active.
+        threshold: theta, `(H,)`, should be non-negative: below 0, backward treats an event of exactly 0 as no event.
+        event0, cell0, trace0: initial y, h and trace, `(B, H)`; zeros if not given.
+        reset_mode: what an event subtracts from the cell: "subtract_threshold", as above; "subtract_output", which
+            leaves 0; or "none".
+        dampening_factor, pseudo_derivative_support: gamma and epsilon, one number each, without a gradient. In
+            backward the slope :math:`\gamma \max(0, 1 - \epsilon |v - \theta|)` replaces the derivative of o with
+            respect to v. The gradient is therefore not that of the value, and `gradcheck` passes only with a
+            dampening_factor of 0.
+        zoneout: probability that a cell keeps its previous state, drawn from torch's random number generator; with
+            `training` False, the expected state is used.
+        form: "events" reads only the rows of R of active units, and for the gradient those of units that are active or
+            within the slope, in one launch for all steps; "dense" computes a matrix product at each step. Chosen if not
+            given: on a CPU, "events" in forward, and in backward what :func:`egru_form` returns for the share of units
+            that a sample of the steps needs; on a GPU, what it returns for the batch size. The two round differently;
+            the rounding of torch's matrix products, in "dense" and for the gradient of R, may depend on the number of
+            threads. With "events", a NaN in R has an effect only when its unit is active.
         lengths, resets, reverse, batch_first: as in :func:`indrnn`.
 
     Returns:
-        `y`, `(T, B, H)`; every h, o (0 or 1) and trace, in the same shape; and the last y, h and trace, `(B, H)` each,
-        from which a run goes on exactly, in float32 and float64: 16 bits round them.
+        `y`, `(T, B, H)`; h, o (0 or 1) and the trace at every step, in the same shape; and the last y, h and trace,
+        `(B, H)` each. A run continued from them is exact in float32 and float64; 16-bit types round them.
 
     Gradients flow to x, R, b, theta and the initial states, through the reset, the threshold and the trace; there is no
-    second derivative. Beside y and h four numbers are kept for each unit and step: z, r, g and q_g.
+    second derivative. In addition to y and h, four elements per unit and step are saved for backward: z, r, g and q_g.
 
     Raises:
-        TypeError, ValueError, KernelError: as :func:`indrnn`.
+        TypeError, ValueError, KernelError: as in :func:`indrnn`.
 
     Reference: Subramoney et al., "Efficient recurrent architectures through activity sparsity and sparse
     back-propagation through time", ICLR 2023, arXiv 2206.06178.
     """
     B, W = check_sequence("x", x, batch_first)
     if W % 3:
-        raise ValueError(f"x has shape {tuple(x.shape)}, expected a last dimension of 3 H, z, r, g; project it first")
+        raise ValueError(
+            f"x has shape {tuple(x.shape)}, expected a last dimension of 3 H for z, r and g; project it first"
+        )
     H = W // 3
     check_like("recurrent_kernel", recurrent_kernel, (H, W), x)
     check_like("recurrent_bias", recurrent_bias, (W,), x)
@@ -121,10 +124,10 @@ def egru(
 
 
 def check_egru(reset_mode: str, zoneout: float, form: str | None) -> None:
-    """Raises ValueError unless these are options of EGRU."""
+    """Raises ValueError unless these are valid options of EGRU."""
     if reset_mode not in RESET_MODES:
         raise ValueError(f"reset_mode is {reset_mode!r}, expected one of {', '.join(RESET_MODES)}")
     if form is not None and form not in FORMS:
-        raise ValueError(f"form is {form!r}, expected {' or '.join(FORMS)}, or None to choose")
+        raise ValueError(f"form is {form!r}, expected {' or '.join(FORMS)}, or None for an automatic choice")
     if not 0 <= zoneout <= 1:
         raise ValueError(f"zoneout is {zoneout}, expected a number from 0 to 1")

@@ -24,28 +24,28 @@ def mingru(
     batch_first: bool = False,
     chunk: int | None = None,
 ) -> tuple[Tensor, Tensor]:
-    r"""minGRU, the recurrence alone, with its gates:
+    r"""The recurrence of minGRU, with its gates:
 
     .. math:: z_t = \mathrm{sigmoid}(k_t),\quad h_t = (1 - z_t) \odot h_{t-1} + z_t \odot \phi(c_t)
 
     Args:
-        x: k and c side by side, `(T, B, 2 H)`, as one matrix product makes them.
+        x: k and c side by side, `(T, B, 2 H)`, as computed by one matrix product.
         h0: initial state, `(B, H)`, of any sign; zeros if not given.
-        activation: phi, "identity", "tanh", "g" (which is x + 1/2 for x >= 0 and sigmoid(x) below, as where the
-            recurrence is worked out in logarithms), or another of those of :func:`indrnn`.
-        chunk: on a GPU, the steps of a chunk of time, all of which run side by side; 0 for none. Chosen by
-            :func:`chunk_steps` if not given. The rounding differs, by 5e-5 of the largest number at most. A CPU goes
-            through time one step after the other.
+        activation: phi, "identity", "tanh", "g" (x + 1/2 for x >= 0 and sigmoid(x) otherwise, as used when the
+            recurrence is computed in log space), or any other activation of :func:`indrnn`.
+        chunk: on a GPU, the number of steps in a chunk of time, all of which run in parallel; 0 for no chunks. Chosen
+            by :func:`chunk_steps` if not given. Rounding differs, by at most 5e-5 of the largest element. On a CPU,
+            time steps run one after the other.
         lengths, resets, reverse, batch_first: as in :func:`indrnn`.
 
     Returns:
-        `y`, every state, `(T, B, H)`, in the type and layout of x, and the last state `h_n`, `(B, H)`.
+        `y`, the state at every step, `(T, B, H)`, with the dtype and layout of x, and the last state `h_n`, `(B, H)`.
 
-    It is worked out in linear space, where float32 keeps its accuracy over any number of steps. Gradients flow to x and
-    h0, once. Beside x and y nothing is kept for backward.
+    The recurrence is computed in linear space, where float32 keeps its accuracy over any number of steps. First-order
+    gradients flow to x and h0. Only x and y are saved for backward.
 
     Raises:
-        TypeError, ValueError, KernelError: as :func:`indrnn`.
+        TypeError, ValueError, KernelError: as in :func:`indrnn`.
 
     Reference: Feng et al., "Were RNNs All We Needed?", 2024, arXiv 2410.01201.
     """
@@ -65,19 +65,19 @@ def minlstm(
     batch_first: bool = False,
     chunk: int | None = None,
 ) -> tuple[Tensor, Tensor]:
-    r"""minLSTM, the recurrence alone, with its gates, which are divided by their sum:
+    r"""The recurrence of minLSTM, with its gates, which are divided by their sum:
 
     .. math::
         f_t = \mathrm{sigmoid}(p_t),\quad i_t = \mathrm{sigmoid}(q_t),\quad
         h_t = \frac{f_t}{f_t + i_t} \odot h_{t-1} + \frac{i_t}{f_t + i_t} \odot \phi(c_t)
 
-    The quotients are right for gates of any size and sign; where both gates are -inf, both shares are 1/2.
+    The quotients are accurate for p and q of any size and sign; where both are -inf, both quotients are 1/2.
 
     Args:
         x: p, q and c side by side, `(T, B, 3 H)`.
         h0, activation, lengths, resets, reverse, batch_first, chunk: as in :func:`mingru`.
 
-    Returns, raises and reference: as of :func:`mingru`.
+    Returns, raises and reference: as in :func:`mingru`.
     """
     call = minlstm_call(x, h0, activation, chunk)
     return run(call, lengths=lengths, resets=resets, reverse=reverse, batch_first=batch_first)
@@ -95,13 +95,13 @@ def linear_recurrence(
     batch_first: bool = False,
     chunk: int | None = None,
 ) -> tuple[Tensor, Tensor]:
-    r"""The linear recurrence of first order, :math:`h_t = a_t \odot h_{t-1} + b_t`, for a of any sign.
+    r"""The first-order linear recurrence, :math:`h_t = a_t \odot h_{t-1} + b_t`, for a of any sign.
 
     Args:
-        a, b: `(T, B, H)`, in the same type.
+        a, b: `(T, B, H)`, with the same dtype.
         h0, lengths, resets, reverse, batch_first, chunk: as in :func:`mingru`.
 
-    Returns and raises: as :func:`mingru`. Gradients flow to a, b and h0, once.
+    Returns and raises: as in :func:`mingru`. First-order gradients flow to a, b and h0.
     """
     check_chunk(chunk)
     plain = partial(reference.linear_recurrence, a, b, h0)

@@ -22,38 +22,39 @@ def indrnn(
     reverse: bool = False,
     batch_first: bool = False,
 ) -> tuple[Tensor, Tensor]:
-    r"""Independently recurrent network, the recurrence alone:
+    r"""The recurrence of the independently recurrent neural network:
 
     .. math:: h_t = \sigma(x_t + u \odot h_{t-1}),\quad t = 1, \dots, T
 
-    The input is taken as it is: project it first (`torch.nn.Linear`), or use :class:`indrnn_cupy.IndRNN`.
+    The input is used as is: project it first (`torch.nn.Linear`), or use :class:`indrnn_cupy.IndRNN`.
 
     Args:
         x: input, `(T, B, H)`, or `(B, T, H)` with `batch_first`; float32, float64, float16 or bfloat16. The state is
-            float32 for 16-bit types. Any strides; no copy is made as long as the hidden units lie side by side.
-        weight: recurrent weight u, `(H,)`, in the type of `x`, or float32 beside a 16-bit `x`.
-        h0: initial state, `(B, H)`; zeros if not given. Its type may be narrower than that of `x`; with a 16-bit `x` it
-            may be float32, and so is `h_n` then: a state that is carried from part to part is not rounded.
+            float32 for 16-bit types. Any strides are accepted; x is not copied if its last dimension has stride 1.
+        weight: recurrent weight u, `(H,)`, with the dtype of `x`, or float32 with a 16-bit `x`.
+        h0: initial state, `(B, H)`; zeros if not given. Its dtype may be narrower than that of `x`. With a 16-bit `x`
+            it may be float32; then `h_n` is float32 too, so that a state passed on to the next call is not rounded.
         activation: sigma, one of "relu", "tanh", "sigmoid", "hardtanh", "identity".
-        lengths: number of steps of each row, `(B,)`, integers from 0 to T; others are refused, on a GPU clamped. Past
-            its length a row's state stays as it is, its outputs are 0, and nothing there reaches a gradient.
-        resets: `(T, B)` bool, `(B, T)` with `batch_first`; the state is zero before a marked step.
+        lengths: number of time steps of each row, `(B,)`, integers from 0 to T; other values raise ValueError, or are
+            clamped if `lengths` is on a GPU. Past its length a row's state does not change, its outputs are 0, and
+            nothing there reaches a gradient.
+        resets: `(T, B)` bool, `(B, T)` with `batch_first`; the state is set to zero before each marked step.
         reverse: run from each row's last step to its first.
         batch_first: the batch comes before time in `x`, `y` and `resets`.
 
     Returns:
-        `y`, every state, in the shape, type and layout of `x`, and `h_n`, `(B, H)`, the state after each row's last
-        step or, with `reverse`, after its first, in the type of `x` or in that of a wider `h0`.
+        `y`, the state at every step, with the shape, dtype and layout of `x`, and `h_n`, `(B, H)`, the state after each
+        row's last step or, with `reverse`, after its first, with the dtype of `x`, or of `h0` if that is wider.
 
-    NumPy and CuPy arrays are taken too, through DLPack; then arrays are given, and there are no gradients.
+    NumPy and CuPy arrays are accepted too, through DLPack; the function then returns arrays, without gradients.
 
-    Gradients flow to `x`, `weight` and `h0`, once: a second derivative raises RuntimeError. The derivative of the
-    activation is taken from `y`, so that `x` is not kept. `torch.func` works: grad, vjp, jvp, jacrev, jacfwd and vmap.
-    The same input gives the same bits.
+    First-order gradients flow to `x`, `weight` and `h0`; a second derivative raises RuntimeError. The derivative of the
+    activation is computed from `y`, so `x` is not saved for backward. `torch.func` works: grad, vjp, jvp, jacrev,
+    jacfwd and vmap. The same input gives bit-identical results.
 
     Raises:
-        TypeError, ValueError: if types, shapes or devices do not fit.
-        KernelError: if a kernel that was edited does not compile or does not fit.
+        TypeError, ValueError: if dtypes, shapes or devices do not match.
+        KernelError: if an edited kernel does not compile, or does not have the expected parameters.
 
     Reference: Li et al., "Independently Recurrent Neural Network (IndRNN)", CVPR 2018, arXiv 1803.04831.
     """

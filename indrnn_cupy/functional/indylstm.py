@@ -25,7 +25,7 @@ def indylstm(
     memory: str = "store",
     every: int | None = None,
 ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
-    r"""An LSTM whose recurrent matrices are diagonal, so that each unit sees its own state alone:
+    r"""An LSTM whose recurrent matrices are diagonal, so that each unit sees only its own state:
 
     .. math::
         i_t = \mathrm{sigmoid}(x^i_t + u_i \odot h_{t-1} + p_i \odot c_{t-1}),\quad
@@ -38,14 +38,15 @@ def indylstm(
         u: the recurrent weights in the same order, `(4, H)`.
         peepholes: p_i, p_f and p_o, `(3, H)`; none if not given.
         h0, c0: initial states, `(B, H)`; zeros if not given.
-        memory, every: as in :func:`sru`, of the states c.
+        memory, every: as in :func:`sru`, for the states c.
         lengths, resets, reverse, batch_first: as in :func:`indrnn`.
 
     Returns:
-        `y`, every h, `(T, B, H)`, in the type and layout of x, and the last states `(h_n, c_n)`, `(B, H)` each.
+        `y`, h at every step, `(T, B, H)`, with the dtype and layout of x, and the last states `(h_n, c_n)`, `(B, H)`
+        each.
 
     Raises:
-        TypeError, ValueError, KernelError: as :func:`indrnn`.
+        TypeError, ValueError, KernelError: as in :func:`indrnn`.
 
     Reference: Gonnet and Deselaers, "IndyLSTMs: Independently Recurrent LSTMs", 2019, arXiv 1903.08023.
     """
@@ -81,7 +82,7 @@ def indygru(
     reverse: bool = False,
     batch_first: bool = False,
 ) -> tuple[Tensor, Tensor]:
-    r"""A GRU whose recurrent matrices are diagonal, so that each unit sees its own state alone:
+    r"""A GRU whose recurrent matrices are diagonal, so that each unit sees only its own state:
 
     .. math::
         r_t = \mathrm{sigmoid}(x^r_t + u_r \odot h_{t-1}),\quad z_t = \mathrm{sigmoid}(x^z_t + u_z \odot h_{t-1}),\\
@@ -95,9 +96,9 @@ def indygru(
         lengths, resets, reverse, batch_first: as in :func:`indrnn`.
 
     Returns:
-        `y`, every state, `(T, B, H)`, in the type and layout of x, and the last state `h_n`, `(B, H)`.
+        `y`, the state at every step, `(T, B, H)`, with the dtype and layout of x, and the last state `h_n`, `(B, H)`.
 
-    Raises and reference: as of :func:`indylstm`.
+    Raises and reference: as in :func:`indylstm`.
     """
     call = indygru_call(x, u, bias, h0)
     return run(call, lengths=lengths, resets=resets, reverse=reverse, batch_first=batch_first)

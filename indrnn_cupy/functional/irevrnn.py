@@ -9,7 +9,7 @@ from .arrays import takes_arrays
 from .checks import check_activation, kept_every
 from .run import Call, run
 
-MOST_SUB_STEPS = 14  # so that a step has 32 numbers at most; above 8 a GPU keeps some in local memory
+MOST_SUB_STEPS = 14  # so that a step has at most 32 values; above 8, a GPU keeps some in local memory
 
 
 @takes_arrays
@@ -30,15 +30,15 @@ def irevrnn(
     memory: str = "recompute",
     every: int | None = None,
 ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
-    r"""Reversible independently recurrent network, the recurrence alone: IndRNN with a second state c, which is coupled
-    to h by R reversible sub-steps in each step:
+    r"""The recurrence of the reversible IndRNN: IndRNN with a second state c, which is coupled to h by R reversible
+    sub-steps in each step:
 
     .. math::
         h^0 = u \odot h_{t-1},\quad c^0 = c_{t-1};\quad
         c^{i+1} = c^i + a_i \odot \phi(h^i),\quad h^{i+1} = h^i + b_i \odot \phi(c^{i+1}),\quad i = 0, \dots, R - 1;\\
         h_t = \sigma(x_t + h^R),\quad c_t = c^R
 
-    With a = b = 0 it is :func:`indrnn`. Where :math:`a_i b_i \le 0` the sub-steps rotate (h, c), and cannot grow it.
+    With a = b = 0 it equals :func:`indrnn`. Where :math:`a_i b_i \le 0`, the sub-steps rotate (h, c) without growth.
 
     Args:
         x: input, `(T, B, H)`, already projected, as in :func:`indrnn`.
@@ -46,19 +46,19 @@ def irevrnn(
         hidden_weights, cell_weights: a and b, `(R, H)`.
         h0, c0: initial states, `(B, H)`; zeros if not given. With c0 = 0 and b = 0 no gradient reaches a.
         activation: sigma, as in :func:`indrnn`.
-        inner_activation: phi, one of the same.
-        memory: what is kept for backward beside y: "recompute", the c of one step in `every`, from which backward works
-            out the others; or "store", every c.
-        every: if not given, about twice the root of T.
+        inner_activation: phi, any of the same.
+        memory: what is saved for backward in addition to y: "recompute", c at every `every`-th step, from which
+            backward recomputes the others; or "store", c at every step.
+        every: defaults to about twice the square root of T.
         lengths, resets, reverse, batch_first: as in :func:`indrnn`.
 
     Returns:
-        `y`, every h, in the shape, type and layout of `x`, and the last states `(h_n, c_n)`, `(B, H)` each.
+        `y`, h at every step, with the shape, dtype and layout of `x`, and the last states `(h_n, c_n)`, `(B, H)` each.
 
-    Gradients flow to `x`, the weights and the initial states, once. Nothing is divided by u, which may be 0.
+    First-order gradients flow to `x`, the weights and the initial states. Nothing is divided by u, which may be 0.
 
     Raises:
-        TypeError, ValueError, KernelError: as :func:`indrnn`.
+        TypeError, ValueError, KernelError: as in :func:`indrnn`.
 
     Reference: github.com/shaofei-liu/irevrnn.
     """
@@ -96,6 +96,6 @@ def irevrnn_call(
 
 
 def check_sub_steps(name: str, R: int) -> None:
-    """Raises ValueError unless a kernel can run so many sub-steps of IRevRNN."""
+    """Raises ValueError unless a kernel can run R sub-steps of IRevRNN."""
     if not 1 <= R <= MOST_SUB_STEPS:
         raise ValueError(f"{name} is {R}, expected 1 to {MOST_SUB_STEPS} sub-steps")

@@ -1,4 +1,4 @@
-"""A recurrence of one's own in plain PyTorch, from what it does in a step."""
+"""A user-defined recurrence in plain PyTorch, given one step."""
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
@@ -14,10 +14,10 @@ from ..reference.run import run_step
 def plain_form(
     cell: Cell, step: Callable[..., Any], tensors: Sequence[Tensor], initial: Iterable[Tensor | None]
 ) -> Callable[..., Any]:
-    """The recurrence as a function of lengths, resets, reverse and batch_first, its tensors given.
+    """The recurrence as a function of lengths, resets, reverse and batch_first, with its tensors bound.
 
-    `step` takes the inputs of a step, the weights and the states, and gives the next state, of several a tuple; with an
-    output that is no state, the output, of several side by side, and that.
+    `step` takes the inputs of a step, the weights and the states, and returns the next state, or a tuple of several; if
+    the output is not a state, it returns the output (several are side by side) and the next state.
     """
     n_x, n_w = len(cell.inputs), len(cell.weights)
     x, weights = tensors[: len(tensors) - n_w], tensors[len(tensors) - n_w :]

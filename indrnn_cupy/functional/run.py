@@ -1,4 +1,4 @@
-"""How a function comes from its arguments to its op or, without a compiler, to the plain form."""
+"""Runs a recurrence by its op or, without a compiler, in plain PyTorch."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -15,11 +15,11 @@ Named = Mapping[str, Tensor]
 class Call(NamedTuple):
     """A recurrence and its tensors.
 
-    `plain` is the same in PyTorch, which takes lengths, resets, reverse and batch_first; `x` has the `inputs` one by
-    one, or side by side in one tensor; a weight comes with its number of rows, or None if it is (H,).
+    `plain` is the same in PyTorch, a function of lengths, resets, reverse and batch_first; `x` has the `inputs` one by
+    one, or side by side in one tensor; each weight is paired with its number of rows, or None if it is (H,).
     """
 
-    key: str  # what the ops call it
+    key: str  # its name in the ops
     plain: Callable[..., Any] | None
     inputs: int
     x: Named
@@ -30,12 +30,12 @@ class Call(NamedTuple):
 
 
 def check_call(call: Call, batch_first: bool) -> None:
-    """Raises TypeError or ValueError unless the tensors fit."""
+    """Raises TypeError or ValueError unless the tensors match."""
     (name, first), *others = call.x.items()
     B, width = check_sequence(name, first, batch_first)
     gates = call.inputs if len(call.x) == 1 else 1
     if width % gates:
-        raise ValueError(f"{name} has shape {tuple(first.shape)}, expected {gates} numbers for each hidden unit")
+        raise ValueError(f"{name} has shape {tuple(first.shape)}, expected {gates} elements for each hidden unit")
     H = width // gates
     for name, tensor in others:
         check_like(name, tensor, tuple(first.shape), first, [first.dtype])
@@ -48,7 +48,7 @@ def check_call(call: Call, batch_first: bool) -> None:
 def run(
     call: Call, *, lengths: Tensor | None, resets: Tensor | None, reverse: bool, batch_first: bool
 ) -> tuple[Tensor, Any]:
-    """The output and the last state, of several a tuple."""
+    """The output and the last state, or a tuple of several."""
     key, plain, _, x, weights, initial, chunk, every = call
     check_call(call, batch_first)
     (first, *_) = x.values()
@@ -65,7 +65,7 @@ def run(
 def run_block(
     call: Call, norm: Norm, *, lengths: Tensor | None, resets: Tensor | None
 ) -> tuple[Tensor, Any, Sequence[Tensor]]:
-    """The normalised output, the last state, and the statistics if they are those of the output."""
+    """The normalised output, the last state, and the statistics if they are computed from the output."""
     check_call(call, False)
     x = list(call.x.values())
     steps = check_steps(x[0], lengths, resets, False, False)
@@ -86,7 +86,7 @@ def by_kernel_or_plain(
     steps: dict[str, Any],
     batch_first: bool,
 ) -> list[Tensor]:
-    """The outputs of a recurrence, by its op or, where no kernel can run, by the plain form if there is one."""
+    """The outputs of a recurrence, by its op or, if no kernel can run, in plain PyTorch."""
     if not compiled(x[0].device, "" if plain else name):
         assert plain
         return list(flat(plain(**steps, batch_first=batch_first)))

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from .. import reference
 from .arrays import takes_arrays
-from .checks import check_choice, check_number, kept_every, of_arithmetic
+from .checks import check_choice, check_number, kept_every, to_arithmetic_type
 from .run import Call, run
 
 SPIKES = {"triangle": "spike", "sigmoid": "spike_sigmoid", "arctan": "spike_arctan", "none": "spike_none"}
@@ -36,7 +36,7 @@ def lif(
     memory: str = "store",
     every: int | None = None,
 ) -> tuple[Tensor, Any]:
-    r"""Leaky integrate-and-fire neurons, each of which fires where its charge exceeds its threshold:
+    r"""Leaky integrate-and-fire neurons, which fire when their charge exceeds their threshold:
 
     .. math::
         q_t = d \odot v_{t-1} + g \odot x_t,\quad s_t = [q_t > \vartheta],\quad
@@ -44,29 +44,30 @@ def lif(
 
     Args:
         x: input current, `(T, B, H)`.
-        decay: d, `(H,)`: :math:`1 - 1 / \tau` for a time constant of tau steps.
+        decay: d, `(H,)`; :math:`1 - 1 / \tau` for a time constant of tau steps.
         threshold: theta, `(H,)`.
         v0: initial potential, `(B, H)`; zeros if not given.
-        rest0: steps for which each neuron rests at first, `(B, H)`; for `refractory`.
+        rest0: number of steps for which each neuron initially rests, `(B, H)`; requires `refractory`.
         gain: g, `(H,)`; ones if not given.
-        reset: "soft", `reset_value` is taken from the potential; or "hard", the potential becomes it.
-        reset_value: r, `(H,)`; if not given, the threshold for "soft" and 0 for "hard".
-        surrogate: what stands for the slope of a spike in backward, with :math:`k` the steepness and
-            :math:`e = k (q - \vartheta)`: "triangle", :math:`k \max(0, 1 - |e|)`; "sigmoid", that of a sigmoid,
+        reset: "soft", which subtracts `reset_value` from the potential; or "hard", which sets the potential to it.
+        reset_value: r, `(H,)`; defaults to the threshold for "soft" and to 0 for "hard".
+        surrogate: the slope that replaces the derivative of a spike in backward, with :math:`k` the steepness and
+            :math:`e = k (q - \vartheta)`: "triangle", :math:`k \max(0, 1 - |e|)`; "sigmoid", the slope of a sigmoid,
             :math:`k\,\sigma(e)\,\sigma(-e)`; "arctan", :math:`k / (1 + (\pi e)^2)`; or "none", 0.
-        steepness: k, above 0.
-        detach_reset: no gradient flows through the spike of a reset.
-        refractory: the steps after a spike for which a neuron rests: its potential stays and it does not fire.
-        membrane: return q too.
-        memory, every: as in :func:`sru`, of the potentials v.
+        steepness: k, positive.
+        detach_reset: if True, no gradient flows through the spike that resets the potential.
+        refractory: number of steps after a spike for which a neuron rests: its potential does not change and it does
+            not fire.
+        membrane: if True, also return q.
+        memory, every: as in :func:`sru`, for the potentials v.
         lengths, resets, reverse, batch_first: as in :func:`indrnn`.
 
     Returns:
-        `y`, the spikes, 0 or 1, `(T, B, H)`, in the type and layout of x; with `membrane` the spikes and q side by
-        side, `(T, B, 2 H)`; and the last potential `v_n`, `(B, H)`; with `refractory` the pair `(v_n, rest_n)`.
+        `y`, the spikes, 0 or 1, `(T, B, H)`, with the dtype and layout of x, or with `membrane` the spikes and q side
+        by side, `(T, B, 2 H)`; and the last potential `v_n`, `(B, H)`, or with `refractory` the pair `(v_n, rest_n)`.
 
     Raises:
-        TypeError, ValueError, KernelError: as :func:`indrnn`.
+        TypeError, ValueError, KernelError: as in :func:`indrnn`.
 
     References: Neftci et al., "Surrogate Gradient Learning in Spiking Neural Networks", 2019, arXiv 1901.09948; Fang et
     al., "Incorporating Learnable Membrane Time Constant", ICCV 2021, arXiv 2007.05785, where the decay is learned.
@@ -95,12 +96,12 @@ def lif_call(
     membrane: bool = False,
     every: int = 1,
 ) -> Call:
-    """The call, whose output has the membrane too if there is a refractory time."""
+    """The call; with a refractory period its output includes the membrane."""
     check_options(reset, surrogate, steepness)
     if not isinstance(refractory, int) or refractory < 0:
         raise ValueError(f"refractory is {refractory!r}, expected a whole number of steps, 0 or more")
     if not refractory and states[1] is not None:
-        raise ValueError("rest0 needs refractory, the steps for which a neuron rests after a spike")
+        raise ValueError("rest0 needs refractory, the number of steps for which a neuron rests after a spike")
     plain = partial(
         reference.lif,
         *(x, decay, threshold, *states),
@@ -129,14 +130,14 @@ def lif_call(
 
 
 def check_options(reset: str, surrogate: str, steepness: float) -> None:
-    """Raises ValueError unless these are options of :func:`lif`."""
+    """Raises ValueError unless these are valid options of :func:`lif`."""
     check_choice("reset", reset, ("soft", "hard"))
     check_choice("surrogate", surrogate, tuple(SPIKES))
     check_number("steepness", steepness, above=0)
 
 
 def _filled(given: Tensor | None, value: float, like: Tensor) -> Any:
-    """What is given, as another tensor, or a number for each unit."""
+    """A view of the given tensor, or `value` for each unit."""
     if given is not None or not isinstance(like, Tensor) or like.dim() != 1:
         return given.view_as(given) if isinstance(given, Tensor) else given
-    return of_arithmetic(like).new_full((1,), value).expand(like.shape)
+    return to_arithmetic_type(like).new_full((1,), value).expand(like.shape)

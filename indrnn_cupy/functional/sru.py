@@ -34,21 +34,21 @@ def sru(
         c_t = f_t \odot c_{t-1} + (1 - f_t) \odot w_t,\quad y_t = r_t \odot \phi(c_t) + (1 - r_t) \odot s_t
 
     Args:
-        x: w, p, q and s side by side, `(T, B, 4 H)`, as one matrix product makes them; w, p and q, `(T, B, 3 H)`,
+        x: w, p, q and s side by side, `(T, B, 4 H)`, as computed by one matrix product; w, p and q, `(T, B, 3 H)`,
             without `skip`.
         v: v_f and v_r, `(2, H)`.
         c0: initial state, `(B, H)`; zeros if not given.
-        skip: add the term with s. Without it :math:`y_t = r_t \odot \phi(c_t)`.
-        activation: phi, one of those of :func:`indrnn` and :func:`mingru`.
-        memory: the states c kept for backward: "store", all; or "recompute", one step in `every`.
-        every: if not given, about twice the square root of T.
+        skip: add the term with s. If False, :math:`y_t = r_t \odot \phi(c_t)`.
+        activation: phi, any activation of :func:`indrnn` and :func:`mingru`.
+        memory: the states c saved for backward: "store", all; or "recompute", every `every`-th step.
+        every: defaults to about twice the square root of T.
         lengths, resets, reverse, batch_first: as in :func:`indrnn`.
 
     Returns:
-        `y`, `(T, B, H)`, in the type and layout of x, and the last state `c_n`, `(B, H)`.
+        `y`, `(T, B, H)`, with the dtype and layout of x, and the last state `c_n`, `(B, H)`.
 
     Raises:
-        TypeError, ValueError, KernelError: as :func:`indrnn`.
+        TypeError, ValueError, KernelError: as in :func:`indrnn`.
 
     Reference: Lei et al., "Simple Recurrent Units for Highly Parallelizable Recurrence", EMNLP 2018, arXiv 1709.02755.
     """
@@ -94,13 +94,13 @@ def qrnn(
 
     Args:
         x: side by side, before their activations, z and f for "f", `(T, B, 2 H)`; z, f and o for "fo", `(T, B, 3 H)`;
-            z, f, o and i for "ifo", `(T, B, 4 H)`; as a convolution over the steps before makes them.
+            z, f, o and i for "ifo", `(T, B, 4 H)`; as computed by a convolution over the current and previous steps.
         c0: initial state, `(B, H)`; zeros if not given.
         pooling: "f", where y = c, "fo" or "ifo". :math:`i'` is sigmoid(i) for "ifo", else 1 - sigmoid(f).
         memory, every: as in :func:`sru`, for "fo" and "ifo".
         lengths, resets, reverse, batch_first: as in :func:`indrnn`.
 
-    Returns and raises: as :func:`sru`.
+    Returns and raises: as in :func:`sru`.
 
     Reference: Bradbury et al., "Quasi-Recurrent Neural Networks", ICLR 2017, arXiv 1611.01576.
     """
@@ -119,5 +119,5 @@ def qrnn_call(
     check_choice("pooling", pooling, POOLINGS)
     plain = partial(reference.qrnn, x, c0, pooling=pooling)
     every = kept_every(memory, every, x, batch_first)
-    every = every if pooling != "f" else 1  # whose state is the output
+    every = every if pooling != "f" else 1  # its state is the output
     return Call(f"qrnn_{pooling}", plain, 1 + len(pooling), {"x": x}, {}, {"c0": c0}, every=every)

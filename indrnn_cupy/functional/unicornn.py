@@ -6,7 +6,7 @@ from torch import Tensor
 
 from .. import reference
 from .arrays import takes_arrays
-from .checks import check_number, kept_every, of_arithmetic
+from .checks import check_number, kept_every, to_arithmetic_type
 from .run import Call, run
 
 
@@ -26,7 +26,7 @@ def unicornn(
     memory: str = "store",
     every: int | None = None,
 ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
-    r"""Undamped independent controlled oscillators: a second-order equation for each unit, by a symplectic step,
+    r"""Undamped independent controlled oscillators: a second-order equation for each unit, with a symplectic scheme:
 
     .. math::
         z_t = z_{t-1} - s \odot (\tanh(w \odot y_{t-1} + x_t) + \alpha y_{t-1}),\quad
@@ -35,17 +35,17 @@ def unicornn(
     Args:
         x: input, `(T, B, H)`, already projected.
         w: recurrent weight, `(H,)`.
-        step_size: s, `(H,)`; in the paper :math:`s = \Delta t\,\mathrm{sigmoid}(c)`, with a c that is learned.
+        step_size: s, `(H,)`; in the paper :math:`s = \Delta t\,\mathrm{sigmoid}(c)`, with a learnable c.
         y0, z0: initial states, `(B, H)`; zeros if not given.
-        alpha: the paper's alpha, 0 or above.
-        memory, every: as in :func:`sru`, of the states z.
+        alpha: alpha in the paper, non-negative.
+        memory, every: as in :func:`sru`, for the states z.
         lengths, resets, reverse, batch_first: as in :func:`indrnn`.
 
     Returns:
-        `y`, `(T, B, H)`, in the type and layout of x, and the last states `(y_n, z_n)`, `(B, H)` each.
+        `y`, `(T, B, H)`, with the dtype and layout of x, and the last states `(y_n, z_n)`, `(B, H)` each.
 
     Raises:
-        TypeError, ValueError, KernelError: as :func:`indrnn`.
+        TypeError, ValueError, KernelError: as in :func:`indrnn`.
 
     Reference: Rusch and Mishra, "UnICORNN", ICML 2021, arXiv 2103.05487.
     """
@@ -65,7 +65,7 @@ def unicornn_call(
 ) -> Call:
     check_number("alpha", alpha, least=0)
     plain = partial(reference.unicornn, x, w, step_size, *states, alpha=alpha)
-    alphas = of_arithmetic(w).new_full((1,), alpha).expand(w.shape) if isinstance(w, Tensor) else w
+    alphas = to_arithmetic_type(w).new_full((1,), alpha).expand(w.shape) if isinstance(w, Tensor) else w
     weights = {"w": (w, None), "step_size": (step_size, None), "alpha": (alphas, None)}
     initial = dict(zip(("y0", "z0"), states, strict=True))
     return Call("unicornn", plain, 1, {"x": x}, weights, initial, every=kept_every(memory, every, x, batch_first))

@@ -1,4 +1,4 @@
-"""The recurrences as torch.nn modules, and the networks made of them."""
+"""The recurrences as torch.nn modules, and networks built from them."""
 
 from .activity import Activity, activity_penalty, record_activity
 from .block import RecurrentBlock

@@ -1,4 +1,4 @@
-"""How many events there are in a network, as a statistic and as a term of a loss."""
+"""The number of events in a network, as a statistic and as a term of a loss."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -15,30 +15,30 @@ SHARES = ("activity", "support", "effective_operations")
 
 
 class Activity(NamedTuple):
-    """Of one run of an :class:`EGRURecurrence`, over the steps that its rows have."""
+    """The activity in one run of an :class:`EGRURecurrence`, over the valid steps of its rows."""
 
-    events: Tensor  # share of units and steps with an event; gradients flow through it
-    support: Tensor  # share of those at which backward needs the product with R: at an event, or within the slope
-    dense_operations: int  # multiplications by a recurrent weight in a step of a row, forward and backward, of a GRU
+    events: Tensor  # fraction of units and steps with an event; gradients flow through it
+    support: Tensor  # fraction at which backward needs the product with R: at an event, or within the slope
+    dense_operations: int  # multiplications by recurrent weights per step and row of a GRU, forward and backward
 
     @property
     def operations(self) -> Tensor:
-        """Those that events would need: a third for each of y R, the gradient of y, and that of R, here done whole."""
+        """Multiplications that events need: a third each for y R, the gradient of y, and that of R (dense here)."""
         return self.dense_operations * (2 * self.events.detach() + self.support) / 3
 
     def means(self) -> dict[str, Tensor]:
-        """The shares of events, of units that backward needs, and of the multiplications."""
+        """The fractions of events, of units that backward needs, and of the multiplications."""
         shares = self.events.detach(), self.support, self.operations / self.dense_operations
         return dict(zip(SHARES, shares, strict=True))
 
 
 @contextmanager
 def record_activity(network: nn.Module) -> Iterator[list[Activity]]:
-    """Inside, every run of an EGRU recurrence in the network adds its :class:`Activity` to the list that this yields.
+    """A context in which each run of an EGRU recurrence in the network appends its :class:`Activity` to a list.
 
-    Use it anew for each training step: the list holds the graphs of its runs. Call the network as it is, not what
-    torch.compile made of it, which leaves hooks out; and backward outside where it runs the network again, as a
-    reversible network's does, whose recurrences all but the last have no gradient here.
+    Use a new context for each training step, as the list keeps the graphs of its runs. Call the network itself, not the
+    result of torch.compile, which skips hooks. Call backward outside the context if it runs the network again, as it
+    does in a reversible network, where only the activity of the last recurrence has a gradient.
     """
     found: list[Activity] = []
 
@@ -65,14 +65,12 @@ def record_activity(network: nn.Module) -> Iterator[list[Activity]]:
 
 
 def activity_penalty(activities: Sequence[Activity], target: float) -> Tensor:
-    """The mean squared distance of the shares of events from a target, to be added to a loss.
+    """The mean squared difference between the fractions of events and a target, to be added to a loss.
 
-    It is small, 0.01 for a distance of 10 %: weigh it with 100 or so beside a cross-entropy.
+    It is small, 0.01 for a difference of 10 %: give it a weight of about 100 with a cross-entropy loss.
     """
     if not activities:
-        raise ValueError("there is no activity; record that of a network with an EGRU that is not compiled")
+        raise ValueError("there is no activity; record it from a network that has an EGRU and is not compiled")
     if len({a.events.requires_grad for a in activities}) == 2:
-        raise ValueError(
-            "not all of these activities have gradients: a reversible network's do not, take another network"
-        )
+        raise ValueError("not all of these activities have gradients, as in a reversible network; use another network")
     return torch.stack([(a.events - target).square() for a in activities]).mean()

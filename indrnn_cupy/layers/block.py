@@ -1,4 +1,4 @@
-"""recurrence -> norm -> dropout, the unit of which deep networks are made."""
+"""recurrence -> norm -> dropout, the building block of deep networks."""
 
 from typing import Any, Literal
 
@@ -16,7 +16,7 @@ from .sequence import State
 
 
 def projection(input_size: int, output_size: int) -> nn.Linear:
-    """A `torch.nn.Linear` with the initial values of Li et al.: kaiming_uniform with a = 8, and a bias of 0."""
+    """A `torch.nn.Linear` initialised as by Li et al.: kaiming_uniform with a = 8, and a bias of 0."""
     linear = nn.Linear(input_size, output_size)
     nn.init.kaiming_uniform_(linear.weight, a=8)
     nn.init.zeros_(linear.bias)
@@ -24,23 +24,23 @@ def projection(input_size: int, output_size: int) -> nn.Linear:
 
 
 class RecurrentBlock(nn.Module):
-    """recurrence -> norm -> dropout, the unit of which deep networks are made.
+    """recurrence -> norm -> dropout, the building block of deep networks.
 
     Args:
         hidden_size: H, the number of units.
-        dropout: one mask for all steps, as in :class:`SequenceDropout`.
-        last: this is a network's last recurrence, which begins with a long memory if there is a bound above 1.
-        recurrence: a class, :class:`IndRNNRecurrence`, :class:`MinGRURecurrence`, ...
+        dropout: dropout probability, with one mask for all steps, as in :class:`SequenceDropout`.
+        last: this is the last recurrence of a network, which is initialised with a long memory if its bound is above 1.
+        recurrence: the class of the recurrence, :class:`IndRNNRecurrence`, :class:`MinGRURecurrence`, ...
         norm: "batch" for :class:`SequenceBatchNorm`, "step" for :class:`StepBatchNorm`, "layer" for
             `torch.nn.LayerNorm`, or None.
-        norm_first: the norm comes before the recurrence.
-        max_steps: of :class:`StepBatchNorm`.
-        options: of the recurrence.
+        norm_first: apply the norm before the recurrence.
+        max_steps: as in :class:`StepBatchNorm`.
+        options: arguments of the recurrence.
 
-    Shape: `forward(x, state=None, *, lengths=None, resets=None)` with x `(T, B, gates * H)` gives `(y, state)`, y
-    `(T, B, outputs * H)`, `gates` and `outputs` being the recurrence's; state, lengths and resets are those of the
-    recurrence. Past a row's length outputs are 0 and nothing reaches a norm's statistics. A block with norm="step"
-    takes no state, as its statistics are counted from the first step of a sequence.
+    Shape: `forward(x, state=None, *, lengths=None, resets=None)`, with x `(T, B, gates * H)`, returns `(y, state)`, y
+    `(T, B, outputs * H)`, where `gates` and `outputs` are attributes of the recurrence; state, lengths and resets are
+    as in the recurrence. Past a row's length, outputs are 0 and nothing reaches the statistics of a norm. A block with
+    norm="step" does not accept a state, as its statistics are counted from the first step of a sequence.
     """
 
     def __init__(
@@ -58,15 +58,15 @@ class RecurrentBlock(nn.Module):
         super().__init__()
         if odd := {"batch_first", "device", "dtype"} & options.keys():
             raise TypeError(
-                f"{', '.join(sorted(odd))} is not an option of networks: they take (T, B, features), so transpose a "
-                "batch that comes first, and are moved and converted by .to()"
+                f"{', '.join(sorted(odd))} is not an option of networks: their input is (T, B, features), so transpose "
+                "a batch-first input, and move or convert a network with .to()"
             )
         if norm not in ("batch", "step", "layer", None):
             raise ValueError(f"norm is {norm!r}, expected 'batch', 'step', 'layer' or None")
         if (max_steps is not None) != (norm == "step"):
             raise ValueError(
-                f"norm is {norm!r} and max_steps is {max_steps}; norm='step' needs max_steps, the longest sequence, "
-                "and no other norm takes it"
+                f"norm is {norm!r} and max_steps is {max_steps}; norm='step' needs max_steps, the length of the "
+                "longest sequence, and no other norm accepts it"
             )
         check_options(recurrence, options)
         self.recurrence = recurrence(hidden_size, **(of_last_layer(options) if last else options))
@@ -88,7 +88,7 @@ class RecurrentBlock(nn.Module):
             return self.norm(x, lengths)
         if self.norm is None:
             return x
-        if self.norm_first:  # the recurrence does not read what layer norm makes of padding
+        if self.norm_first:  # the recurrence does not read the layer norm's output in padding
             return self.norm(zero_padding(x, lengths))
         return zero_padding(self.norm(x), lengths)
 
@@ -96,7 +96,9 @@ class RecurrentBlock(nn.Module):
         self, x: Tensor, state: State | None = None, *, lengths: Tensor | None = None, resets: Tensor | None = None
     ) -> tuple[Tensor, State]:
         if state is not None and isinstance(self.norm, StepBatchNorm):
-            raise ValueError("norm='step' has statistics for each step from the first on; it cannot go on from a state")
+            raise ValueError(
+                "norm='step' has statistics for each step, counted from the first; it cannot continue from a state"
+            )
         if self.norm_first:
             x = self._normalize(x, lengths)
         norm = None if self.norm_first else self.norm
@@ -107,33 +109,33 @@ class RecurrentBlock(nn.Module):
 
 
 def split(state: State | None, parts: int) -> tuple[Any, ...]:
-    """The parts of a state, each None where there is no state."""
+    """The parts of a state; each is None if there is no state."""
     if state is None:
         return (None,) * parts
     if not isinstance(state, tuple | list) or len(state) != parts:
         what = f"{type(state).__name__}" + (f" of {len(state)}" if isinstance(state, tuple | list) else "")
         raise TypeError(
-            f"the state is a {what}, expected a tuple of {parts} as the network returned it; give lengths by name"
+            f"the state is a {what}, expected a tuple of {parts}, as returned by the network; pass lengths by name"
         )
     return tuple(state)
 
 
 def refuse_memory(options: dict[str, Any]) -> None:
-    """Raises ValueError if first memories are asked for where no bias sets them: the input of a block is a sum."""
+    """Raises ValueError for options of the initial memory if no bias can set it: the input of a block is a sum."""
     if options.get("norm_first") and options.get("norm", "batch"):
         return
     for name in ("forget_bias", "longest_memory"):
         if options.get(name):
-            raise ValueError(f"{name} needs norm_first=True in this network, as the norm's bias sets it")
+            raise ValueError(f"{name} needs norm_first=True in this network, where the bias of the norm sets it")
 
 
 def width_before(hidden_size: int, options: dict[str, Any]) -> int:
-    """The width of what a block of these options takes."""
+    """The width of the input of a block with these options."""
     return _recurrence(options).gates * hidden_size
 
 
 def width_after(hidden_size: int, options: dict[str, Any]) -> int:
-    """The width of what it gives."""
+    """The width of its output."""
     return _recurrence(options).outputs * hidden_size
 
 
@@ -142,20 +144,20 @@ def _recurrence(options: dict[str, Any]) -> type[Recurrence]:
     if not isinstance(recurrence, type) or not issubclass(recurrence, Recurrence):
         name = getattr(recurrence, "__name__", recurrence)
         own = f"{name}.Recurrence" if hasattr(recurrence, "Recurrence") else "IndRNNRecurrence"
-        raise TypeError(f"recurrence is {name}, expected the class of a recurrence alone, such as {own}")
+        raise TypeError(f"recurrence is {name}, expected the class of a recurrence without a projection, such as {own}")
     return recurrence
 
 
 def is_bias(bias: Tensor | None, weight: Tensor) -> bool:
-    """Whether this is the bias that a `torch.nn.Linear` of this weight begins with; others broadcast or are refused."""
+    """Whether `torch.nn.Linear` would create such a bias for this weight; others broadcast or raise an error."""
     return bias is not None and bias.shape == weight.shape[:1] and bias.dtype == weight.dtype
 
 
 class ProjectedBlock(nn.Module):
-    """projection -> block: `(T, B, input_size)` to `(T, B, hidden_size)`, or twice it with `differences`.
+    """projection -> block: `(T, B, input_size)` to `(T, B, hidden_size)`, or twice as wide with `differences`.
 
-    Called as the block. With `differences`, "from_zero" as of :func:`with_differences`, the state is a pair: the
-    block's, and its last output.
+    Called like the block. With `differences` ("from_zero" is explained in :func:`with_differences`), the state is a
+    pair: the state of the block, and its last output.
     """
 
     def __init__(
@@ -187,7 +189,7 @@ class ProjectedBlock(nn.Module):
     def _run(
         self, x: Tensor, state: State | None, lengths: Tensor | None, resets: Tensor | None
     ) -> tuple[Tensor, State]:
-        """The block after the projection, whose bias a fused block adds itself."""
+        """Runs the projection and the block; a fused block adds the bias of the projection itself."""
         block, project = self.block, self.projection
         plain = called(project) is nn.Linear.forward and called(block) is RecurrentBlock.forward
         if (

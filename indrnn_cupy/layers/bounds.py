@@ -1,4 +1,4 @@
-"""Recurrent weights of one number a unit: held within their bounds, and given memories to begin with."""
+"""Elementwise recurrent weights: kept within bounds, and initialised with memories."""
 
 import math
 from collections.abc import Iterator
@@ -7,22 +7,22 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from .recurrence import Recurrence, assign_, bring_within_
+from .recurrence import Recurrence, assign_, clamp_parameter_
 from .sequence import StateT
 
 
 def above_one(bound: float | None) -> bool:
-    """Whether a recurrence of this bound can begin with a long memory."""
+    """Whether a recurrence with this bound can be initialised with a long memory."""
     return bound is not None and bound > 1
 
 
 def of_last_layer(options: dict[str, Any]) -> dict[str, Any]:
-    """The options of a network's last recurrence: with a long memory if its bound allows, and if they do not say no."""
+    """The options of a network's last recurrence: with a long memory if its bound allows it, unless disabled."""
     return {"long_memory": True} | options if above_one(options.get("bound")) else options
 
 
 class BoundedRecurrence(Recurrence[StateT]):
-    """A recurrence alone with a recurrent weight u, `(H,)`, and its bound; see :class:`IndRNNRecurrence`."""
+    """A recurrence with a recurrent weight u, `(H,)`, and its bound; see :class:`IndRNNRecurrence`."""
 
     def __init__(
         self,
@@ -39,7 +39,7 @@ class BoundedRecurrence(Recurrence[StateT]):
         if bound is not None and not 0 < bound < math.inf:
             raise ValueError(f"bound is {bound}, expected a positive number or None")
         if long_memory and not above_one(bound):
-            raise ValueError(f"long_memory needs a bound above 1, and bound is {bound}; try 5 ** (1 / T)")
+            raise ValueError(f"long_memory needs a bound above 1, but bound is {bound}; try 5 ** (1 / T)")
         if clamp and bound is None:
             raise ValueError("clamp needs a bound; try 5 ** (1 / T)")
         self.bound, self.long_memory, self.clamp = bound, long_memory, clamp
@@ -51,22 +51,22 @@ class BoundedRecurrence(Recurrence[StateT]):
         assign_(self, "weight", nn.init.uniform_(value, 1 / bound if self.long_memory else 0.0, bound))
 
     def clamped_weight(self) -> Tensor:
-        """u as it is computed with."""
+        """u as used in the computation."""
         return self.weight.clamp(-self.bound, self.bound) if self.clamp and self.bound is not None else self.weight
 
     def clamp_(self) -> None:
-        """Brings u back into [-bound, bound]."""
+        """Clamps u to [-bound, bound] in place."""
         if self.bound is not None:
-            bring_within_(self, "weight", -self.bound, self.bound)
+            clamp_parameter_(self, "weight", -self.bound, self.bound)
 
     def extra_repr(self) -> str:
         return f"{super().extra_repr()}, bound={self.bound}"
 
 
 class MemoryRecurrence(Recurrence[StateT]):
-    """A recurrence alone with a gate that keeps the state, number `keeping` of its inputs."""
+    """A recurrence with a gate that keeps the state, number `keeping` of its inputs."""
 
-    keeping: int | None = None  # without one, the recurrence sets its memories itself
+    keeping: int | None = None  # if None, the recurrence initialises its memories itself
 
     def __init__(
         self, hidden_size: int, activation: str | None, batch_first: bool, longest_memory: float | None
@@ -82,15 +82,15 @@ class MemoryRecurrence(Recurrence[StateT]):
 
 
 def recurrences(network: nn.Module) -> Iterator[BoundedRecurrence]:
-    """The recurrences of a network that have such a weight, first to last."""
+    """The recurrences of a network that have an elementwise recurrent weight, from first to last."""
     return (module for module in network.modules() if isinstance(module, BoundedRecurrence))
 
 
 def clamp_recurrent_(network: nn.Module) -> None:
-    """Brings every recurrent weight back into [-bound, bound], and thresholds into [0, 1], after an optimizer's step.
+    """Clamps every recurrent weight to [-bound, bound], and thresholds to [0, 1]; to be called after an optimizer step.
 
-    A parametrized weight is set through the right inverse of its parametrization. Raises RuntimeError if that does not
-    exist or does not bring the weight back; `clamp=True` of the recurrence works with any parametrization.
+    A parametrized weight is set through the right inverse of its parametrization. Raises RuntimeError if there is none,
+    or if the weight stays outside; `clamp=True` of the recurrence works with any parametrization.
     """
     for module in network.modules():
         if isinstance(module, Recurrence):
@@ -98,37 +98,39 @@ def clamp_recurrent_(network: nn.Module) -> None:
 
 
 def recurrent_penalty(network: nn.Module) -> Tensor:
-    r"""How far recurrent weights are beyond their bounds, to be added to a loss: :math:`\|\max(0, |u| - bound)\|_2`."""
+    r"""The excess of recurrent weights over their bounds, to be added to a loss: :math:`\|\max(0, |u| - bound)\|_2`."""
     excess = [(r.weight.abs() - r.bound).relu() for r in recurrences(network) if r.bound is not None]
     return torch.linalg.vector_norm(torch.cat(excess)) if excess else torch.zeros((), device="cpu")
 
 
 @torch.no_grad()
 def spread_memory_(u: Tensor, longest: float) -> None:
-    """Fills u with e^(-1/m), the memories m spread evenly in their logarithm from 1 to `longest` steps.
+    """Fills u with e^(-1/m), with memories m distributed log-uniformly from 1 to `longest` steps.
 
-    Few steps of training suffice then: of weights from U(0, 1), 3 % remember longer than 33 steps.
+    Fewer training steps are then needed: of weights from U(0, 1), only 3 % remember longer than 33 steps.
     """
     if not u.is_leaf:
-        raise ValueError("u is computed from other tensors, as a parametrized weight is; spread memories before that")
+        raise ValueError(
+            "u is computed from other tensors, like a parametrized weight; call spread_memory_ before parametrizing it"
+        )
     nn.init.uniform_(u, 0, math.log(longest))
     u.copy_(torch.exp(-torch.exp(-u)))
 
 
 @torch.no_grad()
 def spread_bias_(bias: Tensor, longest: float) -> None:
-    """Fills the bias of a sigmoid that keeps a state with memories spread in the same way."""
+    """Fills the bias of a forget gate such that memories are distributed in the same way."""
     bias.uniform_(0, math.log(longest)).exp_().sub_(1).clamp_(min=1e-3).log_()
 
 
 def check_memory(longest: float | None) -> None:
-    """Raises ValueError unless memories can be spread up to so many steps."""
+    """Raises ValueError unless this is a valid longest memory, or None."""
     if longest is not None and not 2 <= longest < math.inf:
         raise ValueError(f"longest_memory is {longest}, expected a number of steps, at least 2")
 
 
 def bias_of(module: nn.Module) -> Tensor:
-    """The bias that sets the first memory of the recurrence after it."""
+    """The bias that sets the initial memory of the recurrence after this module."""
     if not isinstance(module.bias, Tensor):
-        raise ValueError("the first memory is set by a bias, and there is none")
+        raise ValueError("the initial memory is set by a bias, but there is none")
     return module.bias

@@ -1,4 +1,4 @@
-"""Deep networks: plain, residual and dense. With IndRNN they are those of Li et al."""
+"""Deep networks: plain, residual and dense. With IndRNN they are the networks of Li et al."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any, Literal
@@ -12,7 +12,7 @@ from .sequence import SequenceModule, State
 
 
 class _Layers(SequenceModule[tuple[Any, ...]]):
-    """Layers one after the other, each called as `(x, state, lengths=, resets=)`."""
+    """A sequence of layers, each called as `(x, state, lengths=, resets=)`."""
 
     def __init__(self, input_size: int, layers: Iterable[nn.Module], output_size: int) -> None:
         super().__init__()
@@ -30,19 +30,19 @@ class _Layers(SequenceModule[tuple[Any, ...]]):
 
 
 class PlainNetwork(_Layers):
-    """`num_layers` times projection -> recurrence -> norm -> dropout.
+    """`num_layers` layers of projection -> recurrence -> norm -> dropout.
 
     Args:
         input_size, hidden_size, num_layers: as in `torch.nn.RNN`.
-        dropout: after each recurrence.
-        options: `recurrence`, the class of a recurrence alone, :class:`IndRNNRecurrence` if not given; its options
+        dropout: dropout probability after each recurrence.
+        options: `recurrence`, the class of the recurrence, :class:`IndRNNRecurrence` by default; its options
             (`activation`, `bound`, `clamp`, ...); and `norm`, `norm_first` and `max_steps` of :class:`RecurrentBlock`.
 
-    Shape: `forward(x, state=None, *, lengths=None, resets=None)` with x `(T, B, input_size)`, or `(T, input_size)`
-    without a batch, or a `PackedSequence`, gives `(output, state)`: the output `output_size` wide, in the form of x,
-    and a tuple with the state of each layer, from which a run goes on. :func:`last_step` gives the last valid step of
-    the output. `lengths` and `resets` are those of :func:`indrnn_cupy.functional.indrnn`. `step(x_t, state)` gives
-    `(y_t, state)`, one step of a stream.
+    Shape: `forward(x, state=None, *, lengths=None, resets=None)`, with x `(T, B, input_size)`, `(T, input_size)` if
+    unbatched, or a `PackedSequence`, returns `(output, state)`: the output in the form of x, `output_size` wide, and a
+    tuple with the state of each layer, from which the next call can continue. :func:`last_step` returns the last valid
+    step of the output. `lengths` and `resets` are as in :func:`indrnn_cupy.functional.indrnn`. `step(x_t, state)`
+    returns `(y_t, state)` for one step of a stream.
 
     Reference: Li et al., CVPR 2018, arXiv 1803.04831; for the three networks here, Li et al., "Deep Independently
     Recurrent Neural Network", arXiv 1910.06251.
@@ -65,8 +65,8 @@ class PlainNetwork(_Layers):
 class ResidualNetwork(SequenceModule[tuple[Any, ...]]):
     """Pre-activation residual network: a projection, `num_blocks` times x + f(x), and a last recurrence.
 
-    f is twice recurrence -> norm -> dropout -> projection, so that there are `2 * num_blocks + 1` recurrences.
-    Arguments, shape and reference: as of :class:`PlainNetwork`.
+    f is recurrence -> norm -> dropout -> projection, twice, so that there are `2 * num_blocks + 1` recurrences.
+    Arguments, shape and reference: as in :class:`PlainNetwork`.
     """
 
     def __init__(
@@ -100,7 +100,7 @@ class ResidualNetwork(SequenceModule[tuple[Any, ...]]):
 
 
 class _DenseLayer(nn.Module):
-    """Appends `growth_rate` units, which come through a bottleneck of four times as many, to its input."""
+    """Appends `growth_rate` units, computed through a bottleneck four times as wide, to its input."""
 
     def __init__(
         self, input_size: int, growth_rate: int, dropout: float, bottleneck_dropout: float, wider: int, **options: Any
@@ -117,25 +117,27 @@ class _DenseLayer(nn.Module):
 
 
 class DenseNetwork(_Layers):
-    """Densely connected network: each layer reads all that came before it in its block.
+    """Densely connected network: each layer reads the outputs of all previous layers in its block.
 
     A first layer of `first_width * growth_rate` units; then `block_config[i]` dense layers, each projection ->
-    recurrence of `4 * growth_rate` units (the bottleneck) -> projection -> recurrence of `growth_rate`, whose output is
-    appended to its input; and a transition that halves the width after each block, the last of which has the long
-    memory if the bound allows.
+    recurrence of `4 * growth_rate` units (the bottleneck) -> projection -> recurrence of `growth_rate` units, whose
+    output is appended to the input; and after each block a transition that halves the width. The last transition is
+    initialised with a long memory if the bound allows it.
 
     Args:
         input_size: as in `torch.nn.RNN`.
-        growth_rate: the units that a dense layer appends.
-        block_config: the number of dense layers of each block.
-        first_width: of the first layer, in growth rates.
-        dropout: after the first layer and each dense layer.
-        bottleneck_dropout, transition_dropout: after bottlenecks and transitions.
-        differences: append to the input and to the output of each recurrence its change since the step before, which
-            doubles every width. The state then has the last input first. With "from_zero" the change of a first step is
-            the step itself, as in IndRNN_pytorch, rather than 0.
-        last_transition: have the transition after the last block too.
-        options, shape and reference: as of :class:`PlainNetwork`.
+        growth_rate: number of units that each dense layer appends.
+        block_config: number of dense layers in each block.
+        first_width: width of the first layer, as a multiple of `growth_rate`.
+        dropout: dropout probability after the first layer and each dense layer.
+        bottleneck_dropout, transition_dropout: dropout probabilities after bottlenecks and transitions.
+        differences: append to the input and to the output of each recurrence its change since the previous step, which
+            doubles every width. The state then starts with the last input. With "from_zero", the change at a first step
+            is the step itself, as in IndRNN_pytorch, rather than 0.
+        last_transition: whether there is a transition after the last block.
+        options: as in :class:`PlainNetwork`.
+
+    Shape and reference: as in :class:`PlainNetwork`.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Recurrences of one's own as modules: what `indrnn_cupy.recurrence` makes of a `.cu` file."""
+"""User-defined recurrences as modules: what `indrnn_cupy.recurrence` creates from a `.cu` file."""
 
 import os
 from collections.abc import Callable, Mapping
@@ -18,23 +18,23 @@ from .recurrence import Recurrence
 from .sequence import State
 from .stack import RecurrentStack
 
-Initial = Mapping[str, Callable[[Tensor], Any]]  # of weights, what fills them in place
+Initial = Mapping[str, Callable[[Tensor], Any]]  # for each weight, a function that fills it in place
 Reference = Callable[..., Any] | None
 MODULE_WORDS = ("activation", "hidden_size", "batch_first", "init", "memory", "every")
 
 
 class DerivedRecurrence(Recurrence):
-    """A recurrence of one's own alone, with its weights, `(hidden_size,)` each, as parameters.
+    """A user-defined recurrence without a projection; its weights, `(hidden_size,)` each, are parameters.
 
     Args:
         hidden_size: H, the number of units.
         batch_first: sequences are `(B, T, gates * H)` instead of `(T, B, gates * H)`.
-        init: for the names of weights, functions that fill them in place, such as those of `torch.nn.init`; others
-            begin in U(0, 1).
-        memory, every: what is kept of the states for backward: "store", all; or "recompute", one step in `every`.
+        init: for names of weights, functions that fill them in place, such as those of `torch.nn.init`; other weights
+            are initialised from U(0, 1).
+        memory, every: the states saved for backward: "store", all; or "recompute", every `every`-th step.
 
-    Shape: `forward(x, state=None, *, lengths=None, resets=None, reverse=False)` with x `(T, B, gates * H)`, the inputs
-    side by side, gives `(y, state)`; the state is a tensor `(B, H)`, or a tuple of them, in the order of the function.
+    Shape: `forward(x, state=None, *, lengths=None, resets=None, reverse=False)`, with x `(T, B, gates * H)`, the inputs
+    side by side, returns `(y, state)`; the state is a tensor `(B, H)`, or a tuple of them in the function's order.
     """
 
     function: ClassVar[CellFunction]
@@ -54,7 +54,7 @@ class DerivedRecurrence(Recurrence):
         self.memory, self.every = memory, every
         names, shapes = self.function.cell.weights, self.function.cell.weight_shapes(hidden_size)
         if unknown := (init or {}).keys() - set(names):
-            raise ValueError(f"init has {', '.join(sorted(unknown))}, expected of {', '.join(names) or 'no weights'}")
+            raise ValueError(f"init has {', '.join(sorted(unknown))}, expected only {', '.join(names) or 'no weights'}")
         self.init = dict(init or {})
         for name, shape in zip(names, shapes, strict=True):
             self.register_parameter(name, nn.Parameter(torch.empty(shape, device=device, dtype=dtype)))
@@ -76,7 +76,7 @@ class DerivedRecurrence(Recurrence):
 
 
 def _empty(function: "OwnRecurrence") -> DerivedRecurrence:
-    """A module without its parameters, for pickle and deepcopy."""
+    """A module without parameters, for pickle and deepcopy to fill."""
     return function.Recurrence.__new__(function.Recurrence)
 
 
@@ -86,11 +86,11 @@ def _own(cell: Cell, reference: Reference) -> "OwnRecurrence":
 
 
 class OwnRecurrence(CellFunction):
-    """A recurrence that one C++ function describes, called as a function; made by :func:`indrnn_cupy.recurrence`.
+    """A recurrence defined by one C++ function, called as a function; created by :func:`indrnn_cupy.recurrence`.
 
     Attributes:
-        Recurrence: the class of its module, as :class:`indrnn_cupy.IndRNNRecurrence` is IndRNN's, for networks:
-            `PlainNetwork(..., recurrence=leaky.Recurrence)`.
+        Recurrence: the class of its module, like :class:`indrnn_cupy.IndRNNRecurrence` for IndRNN, to be used in
+            networks: `PlainNetwork(..., recurrence=leaky.Recurrence)`.
     """
 
     def __init__(self, cell: Cell, reference: Reference = None) -> None:
@@ -115,7 +115,7 @@ class OwnRecurrence(CellFunction):
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
     ) -> RecurrentStack:
-        """Layers of a projection to every input and the recurrence, with the arguments and shapes of `torch.nn.RNN`.
+        """A stack of layers, each a projection to all inputs and the recurrence, with the arguments of `torch.nn.RNN`.
 
         `init`, `memory` and `every`: as in :class:`DerivedRecurrence`.
         """
@@ -124,7 +124,7 @@ class OwnRecurrence(CellFunction):
 
 
 def _of(cell: Cell, reference: Reference) -> OwnRecurrence:
-    """The one recurrence of a text, however often it is made, copied or unpickled."""
+    """The single recurrence of a text, however often it is created, copied or unpickled."""
     return _own(OWN.setdefault(cell.key, cell), reference)
 
 
@@ -155,9 +155,9 @@ def recurrence(
     define: Mapping[str, Any] | None = None,
     reference: Reference = None,
 ) -> OwnRecurrence:
-    """The recurrence that one C++ function describes: its forward step alone, from which kernels and gradients follow.
+    """Creates a recurrence from one C++ function, its forward step; kernels and gradients are derived from it::
 
-        // leaky.cu: a leaky unit goes a share of the way from its state to a new candidate.
+        // leaky.cu: a leaky unit moves part of the way from its state to a new candidate.
         #include "cell.cuh"
 
         INLINE auto leaky(Input auto x, Weight auto u, Weight auto rate, State auto h) {
@@ -169,17 +169,17 @@ def recurrence(
         layer = leaky.layer(64, 128)          # as torch.nn.RNN
 
     Args:
-        path: a `.cu` file; `kernels/cell.cuh` says what it may hold.
-        source: instead, its text.
-        define: what names in the text stand for when it is compiled, such as `{"ACTIVATION": "Tanh", "ORDER": 3}`; with
-            ACTIVATION, a struct of `activation.cuh`, the text may call `activation(x)`.
-        reference: a step in PyTorch, which takes the inputs of a step, the weights and the states, and returns the next
-            state, of several a tuple; with an output that is no state, that and the state. It runs, slowly, where
-            there is no compiler; without it an error says what is missing.
+        path: a `.cu` file; `kernels/cell.cuh` says what it may contain.
+        source: its text, in place of the path.
+        define: macros for compiling the text, such as `{"ACTIVATION": "Tanh", "ORDER": 3}`; with ACTIVATION, a struct
+            of `activation.cuh`, the text may call `activation(x)`.
+        reference: one step in PyTorch, which takes the inputs of a step, the weights and the states, and returns the
+            next state, or a tuple of several; if the output is not a state, the output and the state. It runs, slowly,
+            if there is no compiler; without it, an error says what is missing.
 
     Returns a function `f(*inputs, *weights, h0=None, lengths=None, resets=None, reverse=False, batch_first=False,
-    memory="store", every=None, chunk=None)` that gives `(y, h_n)`, with several states `(y, (h_n, c_n))`; see
-    :class:`OwnRecurrence`. The options are those of :func:`indrnn_cupy.functional.irevrnn` and
+    memory="store", every=None, chunk=None)` that returns `(y, h_n)`, or `(y, (h_n, c_n))` with several states; see
+    :class:`OwnRecurrence`. The options are as in :func:`indrnn_cupy.functional.irevrnn` and
     :func:`indrnn_cupy.functional.mingru`.
 
     Raises:

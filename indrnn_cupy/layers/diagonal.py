@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
-from ..functional.checks import of_arithmetic
+from ..functional.checks import to_arithmetic_type
 from ..functional.diagonal import hgrn_call, lru_call, rglru_call
 from ..functional.run import Call
 from .bounds import MemoryRecurrence, spread_bias_
@@ -21,10 +21,10 @@ class RGLRURecurrence(Recurrence[Tensor]):
     Args:
         hidden_size: H, the number of units.
         batch_first: sequences are `(B, T, 3 H)` instead of `(T, B, 3 H)`.
-        decay_range: where :math:`e^{-\lambda}`, what is kept of a state with an open gate, begins.
+        decay_range: initial range of :math:`e^{-\lambda}`, the factor of a state with an open gate.
 
-    Shape: `forward(x, h0=None, *, lengths=None, resets=None, reverse=False)` with x `(T, B, 3 H)` and h0 `(B, H)` gives
-    `(y, h_n)`, `(T, B, H)` and `(B, H)`. `step(x_t, h)` is one step of a stream.
+    Shape: `forward(x, h0=None, *, lengths=None, resets=None, reverse=False)`, with x `(T, B, 3 H)` and h0 `(B, H)`,
+    returns `(y, h_n)`, `(T, B, H)` and `(B, H)`. `step(x_t, h)` runs one step of a stream.
 
     Attributes:
         rate: Lambda, `(H,)`.
@@ -53,17 +53,17 @@ class RGLRURecurrence(Recurrence[Tensor]):
         nn.init.uniform_(self.rate, *self.decay_range).log_().div_(-8).expm1_().log_()
 
     def call(self, x: Tensor, state: Tensor | None) -> Call:
-        return rglru_call(x, 8 * softplus(of_arithmetic(self.rate)), *self.states(state))
+        return rglru_call(x, 8 * softplus(to_arithmetic_type(self.rate)), *self.states(state))
 
 
 class RGLRU(RecurrentLayers[Tensor]):
-    """A stack of RG-LRU layers, each one matrix product for input and gates, and the recurrence.
+    """A stack of RG-LRU layers, each one matrix product for input and gates, followed by the recurrence.
 
     Args:
         input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional: as in `torch.nn.RNN`.
         decay_range: as in :class:`RGLRURecurrence`.
 
-    Shape: as of :class:`MinGRU`.
+    Shape: as in :class:`MinGRU`.
 
     Attributes:
         projections, recurrences: the `torch.nn.Linear` and the :class:`RGLRURecurrence` of each layer and direction.
@@ -80,11 +80,11 @@ class HGRNRecurrence(MemoryRecurrence[Tensor]):
     Args:
         hidden_size: H, the number of units.
         batch_first: sequences are `(B, T, 2 H)` instead of `(T, B, 2 H)`.
-        longest_memory: gamma begins at :math:`1 - 1/m`, the memories m spread evenly in their logarithm from 1 to so
-            many steps. Without it gamma begins at 1/2.
+        longest_memory: gamma is initialised to :math:`1 - 1/m`, with memories m distributed log-uniformly from 1 to
+            this number of steps. Without it, gamma is initialised to 1/2.
 
-    Shape: `forward(x, h0=None, *, lengths=None, resets=None, reverse=False)` with x `(T, B, 2 H)` and h0 `(B, H)` gives
-    `(y, h_n)`, `(T, B, H)` and `(B, H)`. `step(x_t, h)` is one step of a stream.
+    Shape: `forward(x, h0=None, *, lengths=None, resets=None, reverse=False)`, with x `(T, B, 2 H)` and h0 `(B, H)`,
+    returns `(y, h_n)`, `(T, B, H)` and `(B, H)`. `step(x_t, h)` runs one step of a stream.
 
     Attributes:
         lower: l, `(H,)`.
@@ -113,17 +113,17 @@ class HGRNRecurrence(MemoryRecurrence[Tensor]):
             spread_bias_(self.lower, self.longest_memory)
 
     def call(self, x: Tensor, state: Tensor | None) -> Call:
-        return hgrn_call(x, torch.sigmoid(of_arithmetic(self.lower)), *self.states(state))
+        return hgrn_call(x, torch.sigmoid(to_arithmetic_type(self.lower)), *self.states(state))
 
 
 class HGRN(RecurrentLayers[Tensor]):
-    """A stack of HGRN layers, each one matrix product for input and forget gate, and the recurrence.
+    """A stack of HGRN layers, each one matrix product for input and forget gate, followed by the recurrence.
 
     Args:
         input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional: as in `torch.nn.RNN`.
         longest_memory: as in :class:`HGRNRecurrence`.
 
-    Shape: as of :class:`MinGRU`.
+    Shape: as in :class:`MinGRU`.
 
     Attributes:
         projections, recurrences: the `torch.nn.Linear` and the :class:`HGRNRecurrence` of each layer and direction.
@@ -140,15 +140,15 @@ class LRURecurrence(Recurrence[tuple[Tensor, Tensor]]):
 
     Args:
         hidden_size: H, the number of complex units.
-        activation: of the output, "identity", "relu", ...; without one, and with nothing else in between, layers are
-            one linear layer.
+        activation: activation of the output, "identity", "relu", ...; stacked layers with "identity", and nothing else
+            in between, amount to one linear layer.
         batch_first: sequences are `(B, T, 2 H)` instead of `(T, B, 2 H)`.
-        radius_range: where the absolute value of lambda begins: uniformly on the ring between the two.
-        largest_angle: its angle begins in U(0, largest_angle), in radians.
+        radius_range: lambda is initialised uniformly on the ring between these two absolute values.
+        largest_angle: the angle of lambda is initialised from U(0, largest_angle), in radians.
 
-    Shape: `forward(x, state=None, *, lengths=None, resets=None, reverse=False)` with x `(T, B, 2 H)`, real and
-    imaginary parts side by side, and the state (h0, k0), its parts, `(B, H)` each, gives `(y, (h_n, k_n))`, y
-    `(T, B, 2 H)`. What comes next mixes the parts, as the paper's C does. `step(x_t, state)` is one step of a stream.
+    Shape: `forward(x, state=None, *, lengths=None, resets=None, reverse=False)`, with x `(T, B, 2 H)`, real and
+    imaginary parts side by side, and the state (h0, k0), its parts, `(B, H)` each, returns `(y, (h_n, k_n))`, y
+    `(T, B, 2 H)`. The next layer mixes the parts, like C in the paper. `step(x_t, state)` runs one step of a stream.
 
     Attributes:
         nu, theta, gain: nu, theta and g, `(H,)` each.
@@ -190,10 +190,10 @@ class LRURecurrence(Recurrence[tuple[Tensor, Tensor]]):
 
     def call(self, x: Tensor, state: tuple[Tensor, Tensor] | None) -> Call:
         h0, k0 = self.states(state)
-        nu, theta, gain = map(of_arithmetic, (self.nu, self.theta, self.gain))
+        nu, theta, gain = map(to_arithmetic_type, (self.nu, self.theta, self.gain))
         radius, angle = torch.exp(-torch.exp(nu)), torch.exp(theta)
-        numbers = radius * torch.cos(angle), radius * torch.sin(angle), torch.exp(gain)
-        return lru_call(x, *numbers, (h0, k0), self.activation, batch_first=self.batch_first)
+        weights = radius * torch.cos(angle), radius * torch.sin(angle), torch.exp(gain)
+        return lru_call(x, *weights, (h0, k0), self.activation, batch_first=self.batch_first)
 
 
 class LRU(RecurrentLayers[tuple[Tensor, Tensor]]):
@@ -203,7 +203,7 @@ class LRU(RecurrentLayers[tuple[Tensor, Tensor]]):
         input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional: as in `torch.nn.RNN`.
         activation, radius_range, largest_angle: as in :class:`LRURecurrence`.
 
-    Shape: as of :class:`IndRNN`, with an output `2 * directions * hidden_size` wide, real and imaginary parts side by
+    Shape: as in :class:`IndRNN`, with an output `2 * directions * hidden_size` wide, real and imaginary parts side by
     side, and the state (h0, k0), `(num_layers * directions, B, hidden_size)` each.
 
     Attributes:

@@ -7,10 +7,10 @@ class SequenceDropout(nn.Module):
     """Dropout with one mask for all steps of a sequence.
 
     Args:
-        p: the probability of a unit of a row to be zero throughout; the others are multiplied by 1 / (1 - p).
+        p: probability that a unit of a row is zero at all steps; the others are multiplied by 1 / (1 - p).
         batch_first: sequences are `(B, T, H)` instead of `(T, B, H)`.
 
-    Shape: x `(T, B, H)` to the same.
+    Shape: x `(T, B, H)` to `(T, B, H)`.
 
     Reference: Gal and Ghahramani, NeurIPS 2016, arXiv 1512.05287.
     """
@@ -22,7 +22,7 @@ class SequenceDropout(nn.Module):
         self.p, self.time = p, 1 if batch_first else 0
 
     def mask(self, x: Tensor, *shape: int) -> Tensor | None:
-        """What the units of each row, `shape`, are multiplied by, in the type of x; None for no dropout."""
+        """The factors of the units of each row, in this shape and the dtype of x; None without dropout."""
         if not self.training or not self.p:
             return None
         return x.new_empty(shape).bernoulli_(1 - self.p).div_(1 - self.p)

@@ -10,22 +10,25 @@ from .stack import RecurrentStack
 
 
 class EGRU(RecurrentStack[State]):
-    """A stack of EGRU layers, each a projection and the recurrence, with the shapes of `torch.nn.GRU` and EvNN's words.
+    """A stack of EGRU layers, with the argument names of EvNN and the shapes of `torch.nn.GRU`.
+
+    Each layer is a projection and the recurrence.
 
     Args:
         input_size, hidden_size, num_layers, batch_first, bidirectional: as in `torch.nn.GRU`; there is always a bias.
-        dropout: DropConnect: probability with which a recurrent weight is left out in training, for a whole sequence.
-            There is no dropout between layers.
-        zoneout, dampening_factor, pseudo_derivative_support, thr_mean, weight_initialization_gain, reset_mode,
-            longest_memory, use_output_trace, form: as in :class:`EGRURecurrence`.
+        dropout: probability of DropConnect, which zeroes recurrent weights for a whole sequence in training. There is
+            no dropout between layers.
+        zoneout, dampening_factor, pseudo_derivative_support, thr_mean: as in :class:`EGRURecurrence`.
+        weight_initialization_gain, reset_mode, longest_memory: as in :class:`EGRURecurrence`.
+        use_output_trace, form: as in :class:`EGRURecurrence`.
 
-    Shape: `forward(x, state=None, *, lengths=None, resets=None)` with x `(T, B, input_size)`, or `(T, input_size)`
-    without a batch, or a `PackedSequence`, gives `(y, (h, o, trace), state)`: the sequences of the last layer, as in
+    Shape: `forward(x, state=None, *, lengths=None, resets=None)`, with x `(T, B, input_size)`, `(T, input_size)` if
+    unbatched, or a `PackedSequence`, returns `(y, (h, o, trace), state)`: the sequences of the last layer, as in
     :class:`EGRURecurrence`, `directions * hidden_size` wide and in the form of x; and the last event, cell and trace of
-    every layer, `(num_layers * directions, B, hidden_size)` each, from which a run goes on exactly in float32 and
-    float64. `step(x_t, state)` gives `(y_t, state)`, one step of a stream.
+    every layer, `(num_layers * directions, B, hidden_size)` each. A run continued from them is exact in float32 and
+    float64. `step(x_t, state)` returns `(y_t, state)` for one step of a stream.
 
-    A checkpoint of EvNN's EGRU, one layer, loads as it is.
+    A checkpoint of EvNN's EGRU, which has one layer, can be loaded directly.
 
     Attributes:
         projections, recurrences: the `torch.nn.Linear` and the :class:`EGRURecurrence` of each layer and direction.
@@ -84,7 +87,7 @@ class EGRU(RecurrentStack[State]):
 
 
 def _from_evnn(module: nn.Module, state: dict[str, Any], prefix: str, *_: Any) -> None:
-    """Gives the tensors of an EvNN checkpoint the names that they have here."""
+    """Renames the tensors of an EvNN checkpoint to the names used here."""
     if f"{prefix}kernel" not in state:
         return
     state.pop(f"{prefix}_max_norm", None)

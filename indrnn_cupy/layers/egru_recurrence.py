@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from .. import functional as F
 from ..functional.egru import check_egru
 from .bounds import bias_of, check_memory, spread_bias_
-from .recurrence import Recurrence, bring_within_
+from .recurrence import Recurrence, clamp_parameter_
 
 State = tuple[Tensor, Tensor, Tensor]  # event, cell, trace
 Sequences = tuple[Tensor, Tensor, Tensor]  # h, o, trace
@@ -17,7 +17,7 @@ Sequences = tuple[Tensor, Tensor, Tensor]  # h, o, trace
 
 @torch.no_grad()
 def draw_thresholds_(thresholds: Tensor, mean: float) -> None:
-    """Fills them from Beta(3 mean / (1 - mean), 3)."""
+    """Fills thresholds with samples from Beta(3 mean / (1 - mean), 3)."""
     if not 0 < mean < 1:
         raise ValueError(f"thr_mean is {mean}, expected a number between 0 and 1")
     a, b = torch.tensor([3 * mean / (1 - mean), 3.0], device="cpu")
@@ -30,30 +30,30 @@ class EGRURecurrence(Recurrence[State]):
     Args:
         hidden_size: H, the number of units.
         batch_first: sequences are `(B, T, 3 H)` instead of `(T, B, 3 H)`.
-        drop_connect: probability with which a recurrent weight is left out in training, for a whole sequence.
-        zoneout: probability with which a unit's cell stays as it was in training; in evaluation, its mean.
-        dampening_factor, pseudo_derivative_support: gamma and epsilon of the slope in backward, which is not 0 within
-            1 / epsilon of a threshold. They are buffers, `(1,)`: a checkpoint brings its own.
+        drop_connect: probability that a recurrent weight is zeroed for a whole sequence in training.
+        zoneout: probability that a cell keeps its previous state in training; evaluation uses the expected state.
+        dampening_factor, pseudo_derivative_support: gamma and epsilon of the slope in backward, which is nonzero within
+            1 / epsilon of a threshold. They are buffers, `(1,)`, and are loaded with a checkpoint.
         thr_mean: mean m of the initial thresholds, between 0 and 1, which are drawn from Beta(3 m / (1 - m), 3).
-        weight_initialization_gain: of `torch.nn.init.xavier_normal_`, for the recurrent weights and the projection.
-        longest_memory: steps; the bias of z in the projection before it then begins such that units keep a cell for 1
-            to so many steps, spread evenly in the logarithm. Without it every cell is halved in a step at first.
-        use_output_trace: give the trace in the place of y, to a reader of one step, who would see its events alone.
+        weight_initialization_gain: gain of `torch.nn.init.xavier_normal_` for the recurrent weights and the projection.
+        longest_memory: the bias of z in the preceding projection is initialised such that units keep a cell for 1 to
+            this number of steps, distributed log-uniformly. Without it, every cell is initially halved at each step.
+        use_output_trace: return the trace in place of y, for readouts of one step, which would see only its events.
         reset_mode, form: as in the function.
 
-    Shape: `forward(x, state=None, *, lengths=None, resets=None, reverse=False)` with x `(T, B, 3 H)` and the state
-    (event, cell, trace), `(B, H)` each, gives `(y, (h, o, trace), state)`. `step(x_t, state)` gives `(y_t, state)`, one
-    step of a stream. The sequences, `(T, B, H)` each:
+    Shape: `forward(x, state=None, *, lengths=None, resets=None, reverse=False)`, with x `(T, B, 3 H)` and the state
+    (event, cell, trace), `(B, H)` each, returns `(y, (h, o, trace), state)`. `step(x_t, state)` returns `(y_t, state)`
+    for one step of a stream. The sequences, `(T, B, H)` each:
 
-    - y: the events, which are 0 where there is none;
-    - h: the cells, as events leave them;
+    - y: the events, 0 where there is none;
+    - h: the cells after events;
     - o: 1 at an event, else 0;
     - trace: the smoothed y.
 
     Attributes:
         recurrent_kernel: `(H, 3 H)`, in the order z, r, g.
         recurrent_bias: `(3 H,)`.
-        thr: the thresholds, `(H,)`, which act as their nearest number from 0 to 1; `clamp_recurrent_` brings them back.
+        thr: the thresholds, `(H,)`, which are used clamped to [0, 1]; `clamp_recurrent_` clamps them in place.
 
     Reference: Subramoney et al., ICLR 2023, arXiv 2206.06178.
     """
@@ -125,8 +125,8 @@ class EGRURecurrence(Recurrence[State]):
             keeping.add_(spread)
 
     def clamp_(self) -> None:
-        """Brings thresholds back into [0, 1]."""
-        bring_within_(self, "thr", 0, 1)
+        """Clamps thresholds to [0, 1] in place."""
+        clamp_parameter_(self, "thr", 0, 1)
 
     def forward(
         self,
@@ -138,12 +138,12 @@ class EGRURecurrence(Recurrence[State]):
         reverse: bool = False,
     ) -> tuple[Tensor, Sequences, State]:
         if state is not None and not (isinstance(state, tuple | list) and len(state) == 3):
-            raise TypeError(f"the state is {type(state).__name__}, expected the three (event, cell, trace)")
+            raise TypeError(f"the state is {type(state).__name__}, expected a tuple (event, cell, trace)")
         y, sequences, state = F.egru(
             x,
             nn.functional.dropout(self.recurrent_kernel, self.drop_connect, self.training),
             self.recurrent_bias,
-            self.thr.clamp(0, 1).detach() + (self.thr - self.thr.detach()),  # its gradient is that of thr, beyond too
+            self.thr.clamp(0, 1).detach() + (self.thr - self.thr.detach()),  # thr gets this gradient outside [0, 1] too
             *(state or (None, None, None)),
             reset_mode=self.reset_mode,
             dampening_factor=self.dampening_factor,

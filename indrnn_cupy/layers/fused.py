@@ -1,4 +1,4 @@
-"""recurrence -> norm -> dropout in few passes over memory, where nothing has to see what is between them."""
+"""recurrence -> norm -> dropout in few passes over memory, if nothing needs the tensors in between."""
 
 from typing import Any
 
@@ -21,7 +21,7 @@ FORWARDS = (Recurrence.forward, SequenceDropout.forward, SequenceBatchNorm.forwa
 
 
 def hooked(module: nn.Module) -> bool:
-    """Whether a hook looks on when this module is called, or its call has been compiled."""
+    """Whether calling this module runs a hook, or its call has been compiled."""
     hooks = (module._forward_hooks, module._forward_pre_hooks, module._backward_hooks, module._backward_pre_hooks)
     return any(hooks) or module._compiled_call_impl is not None or modules._has_any_global_hook()
 
@@ -29,10 +29,10 @@ def hooked(module: nn.Module) -> bool:
 def fuses(
     recurrence: Recurrence, norm: nn.Module | None, dropout: SequenceDropout, x: Tensor, has_lengths: bool
 ) -> bool:
-    """Whether the recurrence, the norm, if there is one, and the dropout run as one.
+    """Whether the recurrence, the norm, if there is one, and the dropout run fused.
 
-    They do not where a module is of another kind or has a hook, where a recurrence has several outputs, under
-    torch.func, in chunks of time, and without a compiler.
+    They do not if a module is of another type or has a hook, if the recurrence has several outputs, under torch.func,
+    in chunks of time, or without a compiler.
     """
     if not isinstance(x, Tensor) or x.dim() != 3 or not can_compile(x.device):
         return False
@@ -49,7 +49,7 @@ def fuses(
 
 
 def _norm_fuses(norm: nn.Module, H: int, enough: bool) -> bool:
-    """`enough`: there are two steps or more, without which a norm of this process alone refuses to measure."""
+    """`enough`: there are two or more steps, without which a norm that is not synchronised raises an error."""
     if called(norm) not in FORWARDS or hooked(norm):
         return False
     n: Any = norm.batch_norm
@@ -65,7 +65,7 @@ def _norm_fuses(norm: nn.Module, H: int, enough: bool) -> bool:
 
 
 def called(module: nn.Module) -> Any:
-    """The function that its call runs."""
+    """The forward function that a call of the module runs."""
     return None if "forward" in module.__dict__ else type(module).forward
 
 
@@ -85,11 +85,11 @@ def fused(
     settings = Norm(None, None, None, None, mask, bias)
     if norm is not None:
         n = norm.batch_norm
-        whole = norm._whole if is_synchronized(n) else None
-        settings = Norm(n.weight, n.bias, n.running_mean, n.running_var, mask, bias, n.training, n.eps, whole)
+        all_reduce = norm._all_reduce if is_synchronized(n) else None
+        settings = Norm(n.weight, n.bias, n.running_mean, n.running_var, mask, bias, n.training, n.eps, all_reduce)
     z, state, found = run_block(call, settings, lengths=lengths, resets=resets)
     if norm is not None and found:
         mean, variance, count = found[0]
-        certain = lengths is None and not settings.whole
+        certain = lengths is None and not settings.all_reduce
         norm.track(mean, variance, x.shape[0] * x.shape[1] if certain else count[:1])
     return z, state

@@ -14,7 +14,7 @@ from .recurrence import Recurrence
 
 
 class GatedRecurrence(Recurrence[Tensor]):
-    """What :class:`MinGRURecurrence` and :class:`MinLSTMRecurrence` share."""
+    """The base class of :class:`MinGRURecurrence` and :class:`MinLSTMRecurrence`."""
 
     function: ClassVar[Callable[..., Call]]
 
@@ -34,7 +34,7 @@ class GatedRecurrence(Recurrence[Tensor]):
         if not math.isfinite(forget_bias):
             raise ValueError(f"forget_bias is {forget_bias}, expected a finite number")
         if forget_bias and longest_memory is not None:
-            raise ValueError("forget_bias and longest_memory are two ways to set the same numbers; give one")
+            raise ValueError("forget_bias and longest_memory set the same bias; pass only one of them")
         self.forget_bias, self.longest_memory = forget_bias, longest_memory
         self.h0: nn.Parameter | None = None
         if learned_h0:
@@ -72,13 +72,13 @@ class MinGRURecurrence(GatedRecurrence):
         hidden_size: H, the number of units.
         activation: phi of the candidate, "identity", "tanh", "g", ...
         batch_first: sequences are `(B, T, 2 H)` instead of `(T, B, 2 H)`.
-        learned_h0: the state begins at a parameter `h0`, `(H,)`, where none is given; it begins at 0.
-        forget_bias: added to the gate's bias in the projection before it, such that a state is kept longer at first:
-            for e^forget_bias steps, while with 0 it is gone in two.
-        longest_memory: instead, first memories spread evenly in their logarithm from 1 to so many steps.
+        learned_h0: the initial state defaults to a learnable parameter `h0`, `(H,)`, initialised to 0.
+        forget_bias: added to the bias of the gate in the preceding projection, such that a state is initially kept for
+            e^forget_bias steps; with 0, it is gone after two.
+        longest_memory: instead, initial memories distributed log-uniformly from 1 to this number of steps.
 
-    Shape: `forward(x, h0=None, *, lengths=None, resets=None, reverse=False)` with x `(T, B, 2 H)` and h0 `(B, H)` gives
-    `(y, h_n)`, `(T, B, H)` and `(B, H)`. `step(x_t, h)` is one step of a stream.
+    Shape: `forward(x, h0=None, *, lengths=None, resets=None, reverse=False)`, with x `(T, B, 2 H)` and h0 `(B, H)`,
+    returns `(y, h_n)`, `(T, B, H)` and `(B, H)`. `step(x_t, h)` runs one step of a stream.
 
     Reference: Feng et al., "Were RNNs All We Needed?", 2024, arXiv 2410.01201.
     """
@@ -90,7 +90,7 @@ class MinGRURecurrence(GatedRecurrence):
 class MinLSTMRecurrence(GatedRecurrence):
     r"""The recurrence of minLSTM: :math:`h_t = (f_t \odot h_{t-1} + i_t \odot \phi(c_t)) / (f_t + i_t)`.
 
-    See :func:`indrnn_cupy.functional.minlstm`. Arguments, shape, with 3 H for 2 H, and reference: as of
+    See :func:`indrnn_cupy.functional.minlstm`. Arguments, shape (with 3 H in place of 2 H) and reference: as in
     :class:`MinGRURecurrence`.
     """
 

@@ -10,24 +10,26 @@ from .stack import RecurrentStack
 
 
 class IndRNNRecurrence(BoundedRecurrence[Tensor]):
-    r"""The recurrence alone, an activation function with a memory: :math:`h_t = \sigma(x_t + u \odot h_{t-1})`.
+    r"""The recurrence of IndRNN, an activation function with memory: :math:`h_t = \sigma(x_t + u \odot h_{t-1})`.
 
-    Put it where a network has a ReLU; see :func:`indrnn_cupy.functional.indrnn`.
+    It can take the place of a ReLU in a network; see :func:`indrnn_cupy.functional.indrnn`.
 
     Args:
         hidden_size: H, the number of units.
         activation: "relu", "tanh", "sigmoid", "hardtanh" or "identity".
         batch_first: sequences are `(B, T, H)` instead of `(T, B, H)`.
-        bound: the largest :math:`|u|`, or None. For a ReLU over T steps `magnitude ** (1 / T)` keeps what a unit
-            remembers from growing by more than `magnitude`, of which 2 to 5 are usual. u begins in (0, bound), in
-            (0, 1) without one. It is held by :func:`clamp_recurrent_` after each step of the optimizer, by `clamp`, or
+        bound: the largest :math:`|u|`, or None. For a ReLU over T steps, `magnitude ** (1 / T)` keeps the memory of a
+            unit from growing by more than `magnitude`, usually 2 to 5. u is initialised from U(0, bound), or U(0, 1)
+            without a bound. The bound is enforced by :func:`clamp_recurrent_` after each optimizer step, by `clamp`, or
             softly by adding :func:`recurrent_penalty` to the loss.
-        long_memory: begin with u in (1 / bound, bound), as in the last layer of a network that reads off its last
-            step, rather than in (0, bound). Needs a bound.
-        clamp: compute with u clamped to [-bound, bound]. A weight that a step carried beyond gets no gradient there.
+        long_memory: initialise u from U(1 / bound, bound) rather than U(0, bound), as in the last layer of a network
+            whose last step is read out. Requires a bound.
+        clamp: compute with u clamped to [-bound, bound]. A weight that an optimizer step moves beyond the bound then
+            gets no gradient.
 
-    Shape: `forward(x, h0=None, *, lengths=None, resets=None, reverse=False)` with x `(T, B, H)` and h0 `(B, H)` gives
-    `(y, h_n)`: y like x, h_n `(B, H)`; the keywords are those of the function. `step(x_t, h)` is one step of a stream.
+    Shape: `forward(x, h0=None, *, lengths=None, resets=None, reverse=False)`, with x `(T, B, H)` and h0 `(B, H)`,
+    returns `(y, h_n)`: y like x, h_n `(B, H)`; the keyword arguments are as in the function. `step(x_t, h)` runs one
+    step of a stream.
 
     Attributes:
         weight: u, `(H,)`.
@@ -52,28 +54,28 @@ class IndRNNRecurrence(BoundedRecurrence[Tensor]):
 
 
 class IndRNN(RecurrentStack[Tensor]):
-    r"""A stack of IndRNN layers, each a projection and the recurrence, with the words and shapes of `torch.nn.RNN`:
+    r"""A stack of IndRNN layers, each a projection and the recurrence, with the arguments and shapes of `torch.nn.RNN`:
 
     .. math:: h^l_t = \sigma(W^l x^l_t + b^l + u^l \odot h^l_{t-1}),\quad x^{l+1} = \mathrm{dropout}(h^l)
 
     Args:
         input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional: as in `torch.nn.RNN`; dropout
-            acts between layers. There is one bias a layer, that of the projection.
-        activation, bound: as in :class:`IndRNNRecurrence`; with a bound above 1 the last layer starts with a long
-            memory.
-        nonlinearity: the name that `torch.nn.RNN` has for `activation`; it takes precedence.
+            acts between layers. Each layer has one bias, that of the projection.
+        activation, bound: as in :class:`IndRNNRecurrence`; with a bound above 1, the last layer is initialised with a
+            long memory.
+        nonlinearity: the name of `activation` in `torch.nn.RNN`; it takes precedence.
 
-    Shape: `forward(x, state=None, *, lengths=None, resets=None)` with x `(T, B, input_size)`, or `(T, input_size)`
-    without a batch, or a `PackedSequence`, and the state h0 `(num_layers * directions, B, hidden_size)` gives
-    `(output, h_n)`: the last layer's states, `directions * hidden_size` wide and in the form of x, and the last state
-    of every layer, in the shape of h0. `lengths` and `resets` are those of :func:`indrnn_cupy.functional.indrnn`.
+    Shape: `forward(x, state=None, *, lengths=None, resets=None)`, with x `(T, B, input_size)`, `(T, input_size)` if
+    unbatched, or a `PackedSequence`, and the state h0 `(num_layers * directions, B, hidden_size)`, returns
+    `(output, h_n)`: the states of the last layer, `directions * hidden_size` wide and in the form of x, and the last
+    state of every layer, in the shape of h0. `lengths` and `resets` are as in :func:`indrnn_cupy.functional.indrnn`.
 
     Attributes:
         projections: the `torch.nn.Linear` of each layer and direction.
         recurrences: the :class:`IndRNNRecurrence` of each layer and direction.
 
     References: Li et al., CVPR 2018, arXiv 1803.04831; Li et al., "Deep Independently Recurrent Neural Network",
-    arXiv 1910.06251, for the initial values.
+    arXiv 1910.06251, for the initialisation.
     """
 
     def __init__(

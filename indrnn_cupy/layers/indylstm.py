@@ -14,15 +14,16 @@ class IndyLSTMRecurrence(MemoryRecurrence[tuple[Tensor, Tensor]]):
 
     Args:
         hidden_size: H, the number of units.
-        peephole: let gates see the cell's state.
+        peephole: let the gates see the cell state.
         batch_first: sequences are `(B, T, 4 H)` instead of `(T, B, 4 H)`.
         longest_memory: as in :class:`SRURecurrence`.
 
-    Shape: `forward(x, state=None, *, lengths=None, resets=None, reverse=False)` with x `(T, B, 4 H)` and the state
-    (h0, c0), `(B, H)` each, gives `(y, (h_n, c_n))`. `step(x_t, state)` is one step of a stream.
+    Shape: `forward(x, state=None, *, lengths=None, resets=None, reverse=False)`, with x `(T, B, 4 H)` and the state
+    (h0, c0), `(B, H)` each, returns `(y, (h_n, c_n))`. `step(x_t, state)` runs one step of a stream.
 
     Attributes:
-        u: the recurrent weights, `(4, H)`, and peepholes: `(3, H)` or None; they begin in U(-1, 1) and at 0.
+        u: the recurrent weights, `(4, H)`, initialised from U(-1, 1).
+        peepholes: `(3, H)`, initialised to 0, or None.
 
     Reference: Gonnet and Deselaers, 2019, arXiv 1903.08023.
     """
@@ -61,8 +62,8 @@ class IndyLSTM(RecurrentLayers[tuple[Tensor, Tensor]]):
     """A stack of IndyLSTM layers, with the arguments and shapes of `torch.nn.LSTM`, which has full recurrent matrices.
 
     Args:
-        input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional: as in `torch.nn.LSTM`. There is
-            one bias a layer, that of the projection.
+        input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional: as in `torch.nn.LSTM`. Each
+            layer has one bias, that of the projection.
         peephole, longest_memory: as in :class:`IndyLSTMRecurrence`.
 
     Attributes:
@@ -77,10 +78,11 @@ class IndyLSTM(RecurrentLayers[tuple[Tensor, Tensor]]):
 class IndyGRURecurrence(MemoryRecurrence[Tensor]):
     r"""The recurrence of an IndyGRU; see :func:`indrnn_cupy.functional.indygru`.
 
-    Arguments and shape: as of :class:`IndyLSTMRecurrence`, with 3 H for 4 H, the state h0, and without peepholes.
+    Arguments and shape: as in :class:`IndyLSTMRecurrence`, with 3 H in place of 4 H, the state h0, and no peepholes.
 
     Attributes:
-        u: the recurrent weights, `(3, H)`, which begin in U(-1, 1). bias: `(H,)`, which begins at 0.
+        u: the recurrent weights, `(3, H)`, initialised from U(-1, 1).
+        bias: `(H,)`, initialised to 0.
 
     Reference: Gonnet and Deselaers, 2019, arXiv 1903.08023.
     """
@@ -112,7 +114,7 @@ class IndyGRURecurrence(MemoryRecurrence[Tensor]):
 class IndyGRU(RecurrentLayers[Tensor]):
     """A stack of IndyGRU layers, with the arguments and shapes of `torch.nn.GRU`, which has full recurrent matrices.
 
-    Arguments and attributes: as of :class:`IndyLSTM`, without peepholes.
+    Arguments and attributes: as in :class:`IndyLSTM`, without peepholes.
 
     Reference: Gonnet and Deselaers, 2019, arXiv 1903.08023.
     """

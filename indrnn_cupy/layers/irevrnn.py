@@ -11,27 +11,28 @@ from ..functional.run import Call
 from .bounds import BoundedRecurrence
 from .stack import RecurrentStack
 
-SMALL = 0.01  # standard deviation of the first inner weights
+SMALL = 0.01  # standard deviation of the initial inner weights
 
 
 class IRevRNNRecurrence(BoundedRecurrence[tuple[Tensor, Tensor]]):
-    r"""The recurrence alone: IndRNN with a second state, coupled to the first by reversible sub-steps.
+    r"""The recurrence of IRevRNN: IndRNN with a second state, coupled to the first by reversible sub-steps.
 
     See :func:`indrnn_cupy.functional.irevrnn` for the equations.
 
     Args:
         rev_len: R, the number of sub-steps in each step.
-        inner_activation: phi of the sub-steps, one of the activations.
-        stable: compute with :math:`|a|` and :math:`-|b|`, with which the sub-steps rotate (h, c) and cannot grow it.
-        memory, every: what is kept for backward, as in the function.
+        inner_activation: phi of the sub-steps, any of the activations.
+        stable: compute with :math:`|a|` and :math:`-|b|`, so that the sub-steps rotate (h, c) without growth.
+        memory, every: what is saved for backward, as in the function.
         hidden_size, activation, batch_first, bound, long_memory, clamp: as in :class:`IndRNNRecurrence`.
 
-    Shape: `forward(x, state=None, *, lengths=None, resets=None, reverse=False)` with x `(T, B, H)` and the state
-    (h0, c0), `(B, H)` each, gives `(y, (h_n, c_n))`. Without a state both are zero; noise is a state to be passed.
-    `step(x_t, state)` is one step of a stream.
+    Shape: `forward(x, state=None, *, lengths=None, resets=None, reverse=False)`, with x `(T, B, H)` and the state
+    (h0, c0), `(B, H)` each, returns `(y, (h_n, c_n))`. Both states default to zero; to start from noise, pass it.
+    `step(x_t, state)` runs one step of a stream.
 
     Attributes:
-        weight: u, `(H,)`. hidden_weights, cell_weights: a and b, `(R, H)`; they begin small, near IndRNN.
+        weight: u, `(H,)`.
+        hidden_weights, cell_weights: a and b, `(R, H)`, initialised to small values, near IndRNN.
 
     Reference: github.com/shaofei-liu/irevrnn.
     """
@@ -80,18 +81,18 @@ class IRevRNNRecurrence(BoundedRecurrence[tuple[Tensor, Tensor]]):
 
 
 class IRevRNN(RecurrentStack[tuple[Tensor, Tensor]]):
-    """A stack of IRevRNN layers, each a projection and the recurrence, with the words and shapes of `torch.nn.LSTM`.
+    """A stack of IRevRNN layers, each a projection and the recurrence, with arguments and shapes of `torch.nn.LSTM`.
 
     Args:
         input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional: as in `torch.nn.LSTM`.
         rev_len, activation, inner_activation, bound, stable, memory, every: as in :class:`IRevRNNRecurrence`; with a
-            bound above 1 the last layer begins with a long memory.
+            bound above 1, the last layer is initialised with a long memory.
 
-    Shape: `forward(x, state=None, *, lengths=None, resets=None)` as that of :class:`IndRNN`, with the state (h0, c0),
-    `(num_layers * directions, B, hidden_size)` each, gives `(output, (h_n, c_n))`.
+    Shape: `forward(x, state=None, *, lengths=None, resets=None)`, as in :class:`IndRNN` but with the state (h0, c0),
+    `(num_layers * directions, B, hidden_size)` each, returns `(output, (h_n, c_n))`.
 
     Attributes:
-        projections, recurrences: of each layer and direction.
+        projections, recurrences: the `torch.nn.Linear` and the :class:`IRevRNNRecurrence` of each layer and direction.
 
     Reference: github.com/shaofei-liu/irevrnn.
     """

@@ -1,4 +1,4 @@
-"""minGRU and minLSTM layers and cells, and weights of other packages."""
+"""minGRU and minLSTM layers and cells, also with the weights of other packages."""
 
 from collections.abc import Mapping
 from typing import Any, ClassVar
@@ -11,7 +11,7 @@ from .stack import RecurrentStack
 
 
 class MinGRU(RecurrentStack[Tensor]):
-    r"""A stack of minGRU layers, each one matrix product for gate and candidate, and the recurrence:
+    r"""A stack of minGRU layers, each one matrix product for gate and candidate, followed by the recurrence:
 
     .. math:: (k, c) = W x_t + b,\quad z = \mathrm{sigmoid}(k),\quad h_t = (1 - z) \odot h_{t-1} + z \odot \phi(c)
 
@@ -19,10 +19,10 @@ class MinGRU(RecurrentStack[Tensor]):
         input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional: as in `torch.nn.GRU`.
         activation, learned_h0, forget_bias, longest_memory: as in :class:`MinGRURecurrence`.
 
-    Shape: `forward(x, state=None, *, lengths=None, resets=None)` with x `(T, B, input_size)`, or `(T, input_size)`
-    without a batch, or a `PackedSequence`, and the state h0 `(num_layers * directions, B, hidden_size)` gives
-    `(output, h_n)`: the last layer's states, `directions * hidden_size` wide, and the last state of every layer.
-    `step(x_t, state)` is one step of a stream.
+    Shape: `forward(x, state=None, *, lengths=None, resets=None)`, with x `(T, B, input_size)`, `(T, input_size)` if
+    unbatched, or a `PackedSequence`, and the state h0 `(num_layers * directions, B, hidden_size)`, returns
+    `(output, h_n)`: the states of the last layer, `directions * hidden_size` wide, and the last state of every layer.
+    `step(x_t, state)` runs one step of a stream.
 
     Attributes:
         projections, recurrences: the `torch.nn.Linear` and the :class:`MinGRURecurrence` of each layer and direction.
@@ -68,16 +68,16 @@ class MinGRU(RecurrentStack[Tensor]):
 
     @classmethod
     def from_weights(cls, weights: Mapping[str, Any], batch_first: bool = False, learned_h0: bool = False) -> "MinGRU":
-        """One layer with the weights of another package, which are told apart by their names.
+        """Creates one layer with the weights of another package, which is recognised by their names.
 
         Args:
             weights: a `state_dict()` of minGRU-pytorch (`to_hidden_and_gate.weight`, `to_hidden_and_f_i_gate.weight`),
-                whose activation is "g", or tensors or arrays by the names of the NumPy cells (`linear_z.weights`,
+                whose activation is "g", or tensors or arrays with the names of the NumPy cells (`linear_z.weights`,
                 `linear_z.bias`, `linear_h.weights`, ...), whose activation is "identity". One with `to_out.weight` is
                 for the modules of :mod:`indrnn_cupy.compat.minGRU_pytorch`.
-            batch_first, learned_h0: of the layer.
+            batch_first, learned_h0: arguments of the layer.
 
-        Raises ValueError if names or shapes are others.
+        Raises ValueError if names or shapes do not match.
         """
         found = {name: torch.as_tensor(value) for name, value in weights.items()}
         joined, order, gates = cls.foreign
@@ -95,13 +95,15 @@ class MinGRU(RecurrentStack[Tensor]):
             activation, biases = "identity", [found[f"linear_{gate}.bias"] for gate in gates]
             parts = {gate: found[f"linear_{gate}.weights"] for gate in gates}
         else:
-            expected = f"{joined}.weight alone or {', '.join(numpy_cell)}"
+            expected = f"{joined}.weight only, or {', '.join(numpy_cell)}"
             raise ValueError(f"the weights are {', '.join(found) or 'none'}; expected {expected}")
         shape = next(iter(parts.values())).shape
         fits = len(shape) == 2 and all(part.shape == shape and part.is_floating_point() for part in parts.values())
         if len(parts) != len(gates) or not fits or any(b.shape != shape[:1] for b in biases):
             shapes = ", ".join(f"{name} {tuple(tensor.shape)}" for name, tensor in found.items())
-            raise ValueError(f"the weights are {shapes}, expected as many rows and columns of floats for each gate")
+            raise ValueError(
+                f"the weights are {shapes}, expected floating-point matrices of the same shape for all gates"
+            )
         weight = torch.cat([parts[gate] for gate in gates])
         network = cls(
             shape[1],
@@ -117,13 +119,13 @@ class MinGRU(RecurrentStack[Tensor]):
 
 
 class MinLSTM(MinGRU):
-    r"""A stack of minLSTM layers, each one matrix product for gates and candidate, and the recurrence:
+    r"""A stack of minLSTM layers, each one matrix product for gates and candidate, followed by the recurrence:
 
     .. math::
         (p, q, c) = W x_t + b,\quad f = \mathrm{sigmoid}(p),\quad i = \mathrm{sigmoid}(q),\quad
         h_t = \frac{f \odot h_{t-1} + i \odot \phi(c)}{f + i}
 
-    Arguments, shape, attributes and reference: as of :class:`MinGRU`.
+    Arguments, shape, attributes and reference: as in :class:`MinGRU`.
     """
 
     recurrence = MinLSTMRecurrence
@@ -131,9 +133,10 @@ class MinLSTM(MinGRU):
 
 
 class MinGRUCell(nn.Module):
-    """One step of :class:`MinGRU`, with the arguments of `torch.nn.GRUCell`: `forward(x_t, h=None)` gives the next h.
+    """One step of :class:`MinGRU`, with the arguments of `torch.nn.GRUCell`: `forward(x_t, h=None)` returns the next h.
 
-    Args: input_size, hidden_size, bias, activation: as of :class:`MinGRU`, of which `step` does the same.
+    Args:
+        input_size, hidden_size, bias, activation: as in :class:`MinGRU`, whose method `step` does the same.
 
     Shape: x_t `(B, input_size)` and h `(B, hidden_size)` to `(B, hidden_size)`, or all of them without B.
     """
@@ -168,6 +171,6 @@ class MinGRUCell(nn.Module):
 
 
 class MinLSTMCell(MinGRUCell):
-    """One step of :class:`MinLSTM`; arguments and shape: as of :class:`MinGRUCell`."""
+    """One step of :class:`MinLSTM`; arguments and shape: as in :class:`MinGRUCell`."""
 
     recurrence_class = MinLSTMRecurrence

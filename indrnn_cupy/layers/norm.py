@@ -1,4 +1,4 @@
-"""Batch norm of sequences, over all steps at once or for each step, which knows where rows end."""
+"""Batch norm of sequences, over all steps or for each step, which ignores padding."""
 
 from typing import Any
 
@@ -15,16 +15,17 @@ class SequenceBatchNorm(nn.Module):
 
     .. math:: y_{tbj} = \gamma_j (x_{tbj} - \mu_j) / \sqrt{\sigma^2_j + \epsilon} + \beta_j
 
-    Args: those of `torch.nn.BatchNorm1d`, and
+    Args:
+        num_features, eps, momentum: as in `torch.nn.BatchNorm1d`.
         batch_first: sequences are `(B, T, H)` instead of `(T, B, H)`.
 
-    Shape: x `(T, B, H)` to the same. With `lengths`, (B,), steps past a row's length count for nothing and come out 0;
-    fewer than two steps in all are normalised by the running statistics, which stay as they are.
+    Shape: x `(T, B, H)` to `(T, B, H)`. With `lengths`, (B,), steps past a row's length are ignored and their outputs
+    are 0; fewer than two steps in total are normalised by the running statistics, which do not change.
 
     Attributes:
         batch_norm: the `torch.nn.BatchNorm1d` that holds the parameters and the running statistics. After
-            `torch.nn.SyncBatchNorm.convert_sync_batchnorm` the statistics are those of the batches of all processes,
-            on a CPU too, where DistributedDataParallel refuses such modules.
+            `torch.nn.SyncBatchNorm.convert_sync_batchnorm` the statistics are computed over the batches of all
+            processes, on a CPU too, where DistributedDataParallel does not accept such modules.
     """
 
     def __init__(self, num_features: int, batch_first: bool = False, eps: float = 1e-5, momentum: float = 0.1) -> None:
@@ -39,11 +40,11 @@ class SequenceBatchNorm(nn.Module):
         return self._normalize(x, lengths, (0, 1), self._running())
 
     def _running(self) -> tuple[Any, ...]:
-        """The running mean and variance, and how many batches they are of."""
+        """The running mean and variance, and the number of batches tracked."""
         return self.batch_norm.running_mean, self.batch_norm.running_var, self.batch_norm.num_batches_tracked
 
     def _normalize(self, x: Tensor, lengths: Tensor | None, over: tuple[int, ...], running: tuple[Any, ...]) -> Tensor:
-        """Normalises with the statistics over these dimensions or, in evaluation, with the running ones."""
+        """Normalises with the statistics over these dimensions or, in evaluation, with the running statistics."""
         wide = torch.promote_types(
             self.batch_norm.weight.dtype, torch.float32
         )  # 16 bits hold neither counts nor squares
@@ -61,13 +62,13 @@ class SequenceBatchNorm(nn.Module):
     def _measure(
         self, x: Tensor, valid: Tensor | None, over: tuple[int, ...], running: tuple[Any, ...]
     ) -> tuple[Tensor, Tensor]:
-        """The mean and variance over some dimensions; the running statistics move towards them."""
+        """Computes the mean and variance over these dimensions, and updates the running statistics."""
         running_mean, running_variance, _ = running
         share = torch.ones_like(x[..., :1]) if valid is None else valid.to(x.dtype)
-        count = self._whole(share.sum(over, keepdim=True))
+        count = self._all_reduce(share.sum(over, keepdim=True))
         share = share / count.clamp(min=1)
-        mean = self._whole((x * share).sum(over, keepdim=True))
-        variance = self._whole(((x - mean).square() * share).sum(over, keepdim=True))
+        mean = self._all_reduce((x * share).sum(over, keepdim=True))
+        variance = self._all_reduce(((x - mean).square() * share).sum(over, keepdim=True))
         count, mean, variance = (s.squeeze(over) for s in (count, mean, variance))
         enough = count > 1
         used = torch.where(enough, mean, running_mean), torch.where(enough, variance, running_variance)
@@ -78,10 +79,10 @@ class SequenceBatchNorm(nn.Module):
     def track(
         self, mean: Tensor, variance: Tensor, count: Tensor | int, running: tuple[Any, ...] | None = None
     ) -> None:
-        """Moves the running statistics towards those of `count` steps, if these are two or more."""
+        """Updates the running statistics with those of `count` steps, if there are two or more."""
         running_mean, running_variance, tracked = running or self._running()
         momentum = self.batch_norm.momentum
-        if isinstance(count, int | torch.SymInt):  # which are two or more
+        if isinstance(count, int | torch.SymInt):  # known to be two or more
             tracked += 1
             pull = 1 / tracked.to(mean.dtype) if momentum is None else momentum
             unbiased = variance * (count / (count - 1))
@@ -94,13 +95,13 @@ class SequenceBatchNorm(nn.Module):
         for statistic, found in ((running_mean, mean), (running_variance, unbiased)):
             statistic.copy_(statistic.to(mean.dtype).lerp(found, pull))
 
-    def _whole(self, sums: Tensor) -> Tensor:
-        """The sums over the batches of all processes, where batch norm is synchronised."""
+    def _all_reduce(self, sums: Tensor) -> Tensor:
+        """The sums over the batches of all processes, if batch norm is synchronised."""
         return AllReduce.apply(sums, self.batch_norm.process_group) if is_synchronized(self.batch_norm) else sums
 
 
 class AllReduce(torch.autograd.Function):
-    """The sum of a tensor over processes, each of which has a share of the loss."""
+    """The sum of a tensor over processes, each of which computes a part of the loss."""
 
     @staticmethod
     def forward(ctx, tensor, group):
@@ -119,16 +120,17 @@ class StepBatchNorm(SequenceBatchNorm):
 
     .. math:: y_{tbj} = \gamma_j (x_{tbj} - \mu_{tj}) / \sqrt{\sigma^2_{tj} + \epsilon} + \beta_j
 
-    Args: those of `torch.nn.BatchNorm1d`, and
-        max_steps: the longest sequence there will be; each step keeps running statistics.
+    Args:
+        num_features, eps, momentum: as in `torch.nn.BatchNorm1d`.
+        max_steps: length of the longest sequence; each step has its own running statistics.
         batch_first: sequences are `(B, T, H)` instead of `(T, B, H)`.
 
-    Shape: x `(T, B, H)` to the same, T at most `max_steps`. With `lengths`, (B,), steps past a row's length count for
-    nothing and come out 0. In training every step needs two rows; one that has fewer is normalised by its running
-    statistics and leaves them alone.
+    Shape: x `(T, B, H)` to `(T, B, H)`, with T at most `max_steps`. With `lengths`, (B,), steps past a row's length are
+    ignored and their outputs are 0. In training every step needs two rows; a step with fewer is normalised by its
+    running statistics, which do not change.
 
     Attributes:
-        batch_norm: as of :class:`SequenceBatchNorm`, with running statistics of `(max_steps, H)`.
+        batch_norm: as in :class:`SequenceBatchNorm`, with running statistics of shape `(max_steps, H)`.
 
     Reference: Cooijmans et al., "Recurrent Batch Normalization", ICLR 2017, arXiv 1603.09025.
     """
@@ -151,21 +153,21 @@ class StepBatchNorm(SequenceBatchNorm):
 
 
 def is_synchronized(batch_norm: nn.Module) -> bool:
-    """Whether the statistics of this module, in training, are those of several processes."""
+    """Whether this module is in training and computes its statistics over several processes."""
     if not isinstance(batch_norm, nn.SyncBatchNorm) or not batch_norm.training:
         return False
     return torch.distributed.is_available() and torch.distributed.is_initialized()
 
 
 def _from_one_module(module: nn.Module, state: dict[str, Any], prefix: str, *_: Any) -> None:
-    """Takes a checkpoint of before the parameters were in a module of their own."""
+    """Renames the tensors of a checkpoint from before the parameters were in a module of their own."""
     for name in PARTS:
         if f"{prefix}{name}" in state:
             state[f"{prefix}batch_norm.{name}"] = state.pop(f"{prefix}{name}")
 
 
 def rename_norms_(network: nn.Module, state: dict[str, Any]) -> None:
-    """Gives the tensors of an older checkpoint of a network the names that they have now."""
+    """Renames the tensors of an older checkpoint of a network to their current names."""
     for prefix, module in network.named_modules():
         if isinstance(module, SequenceBatchNorm):
             _from_one_module(module, state, f"{prefix}." if prefix else "")

@@ -1,4 +1,4 @@
-"""A recurrent module in a place where one tensor goes in and one comes out."""
+"""A recurrent module where a module with one input and one output is expected."""
 
 from typing import Any
 
@@ -6,14 +6,14 @@ from torch import Tensor, nn
 
 
 class OutputOnly(nn.Module):
-    """Calls a recurrent module and returns its output without the state, as `torch.nn.Sequential` needs it:
+    """Calls a recurrent module and returns its output without the state, as `torch.nn.Sequential` needs it::
 
         model = nn.Sequential(nn.Linear(3, 64), OutputOnly(IndRNN(64, 128)), nn.Linear(128, 10))
 
     Args:
-        module: any module that returns a tuple whose first element is the output, those of `torch.nn` among them.
+        module: any module that returns a tuple whose first element is the output, including those of `torch.nn`.
 
-    Shape: as of the module; arguments after the first are passed on.
+    Shape: as in the module; further arguments are passed on to it.
     """
 
     def __init__(self, module: nn.Module) -> None:

@@ -1,4 +1,4 @@
-"""Padded batches: which steps belong to a row, zeros elsewhere, and the last step of each row."""
+"""Padded batches: valid steps, zeros in padding, and the last step of each row."""
 
 import torch
 from torch import Tensor
@@ -25,8 +25,8 @@ def last_step(
 
     Args:
         x: a sequence, `(T, B, H)`, or `(B, T, H)` with `batch_first`.
-        lengths: number of steps of each row, `(B,)`; every row has T steps if not given.
-        initial: what a row without steps gives, `(B, H)`; zeros if not given.
+        lengths: number of time steps of each row, `(B,)`; T if not given.
+        initial: the result for a row without steps, `(B, H)`; zeros if not given.
 
     Returns `(B, H)`.
     """
@@ -34,7 +34,7 @@ def last_step(
     if initial is None:
         initial = x.new_zeros(shape)
     if initial.shape != shape:
-        raise ValueError(f"initial has shape {tuple(initial.shape)}, expected {shape} to go with x of {tuple(x.shape)}")
+        raise ValueError(f"initial has shape {tuple(initial.shape)}, expected {shape} to match x of {tuple(x.shape)}")
     initial = initial.to(x.dtype)
     if lengths is not None:
         lengths = check_lengths(lengths, x, batch_first).unsqueeze(-1)
@@ -54,15 +54,15 @@ def with_differences(
     resets: Tensor | None = None,
     from_zero: bool = False,
 ) -> Tensor:
-    """Appends to each unit of a sequence its change since the step before: (T, B, H) to (T, B, 2 H).
+    """Appends to each unit of a sequence its change since the previous step: (T, B, H) to (T, B, 2 H).
 
     Args:
         x: a sequence, `(T, B, H)`.
-        lengths: number of steps of each row, `(B,)`; the output is 0 past them.
+        lengths: number of time steps of each row, `(B,)`; the output is 0 past them.
         before: the step before the first, `(B, H)`.
-        resets: `(T, B)` bool; a marked step counts as a first one.
-        from_zero: the change of a first step, where `before` is not given, is x itself, as in IndRNN_pytorch, rather
-            than 0.
+        resets: `(T, B)` bool; a marked step counts as a first step.
+        from_zero: if `before` is not given, the change at a first step is x itself, as in IndRNN_pytorch, rather than
+            0.
     """
     start = torch.zeros_like(x[:1]) if from_zero else x[:1]
     change = torch.diff(x, dim=0, prepend=start if before is None else before.unsqueeze(0))

@@ -1,4 +1,4 @@
-"""What the recurrences have in common as modules."""
+"""The base class of recurrences as modules, and how their parameters are set and clamped."""
 
 import inspect
 from collections.abc import Iterable
@@ -16,15 +16,15 @@ GIVEN = ("self", "hidden_size", "batch_first", "device", "dtype")  # arguments o
 
 
 class Recurrence(nn.Module, Generic[StateT]):
-    """A recurrence alone, called as `(x, state=None, *, lengths=None, resets=None, reverse=False)`.
+    """A recurrence without a projection, called as `(x, state=None, *, lengths=None, resets=None, reverse=False)`.
 
-    It takes x `(T, B, gates * H)`, as a projection makes it, and gives `(y, state)`, y `(T, B, outputs * H)`; between
-    the two there may be a tuple of other sequences.
+    The input is x `(T, B, gates * H)`, as computed by a projection; it returns `(y, state)`, y `(T, B, outputs * H)`. A
+    tuple of other sequences may come between the two.
     """
 
-    activation: str  # where there is a choice of it
-    gates = 1  # numbers that it takes for each hidden unit
-    outputs = 1  # numbers that it gives for each hidden unit
+    activation: str  # if there is a choice
+    gates = 1  # elements of the input for each hidden unit
+    outputs = 1  # elements of the output for each hidden unit
     state_names: tuple[str, ...] = ("h0",)
 
     if TYPE_CHECKING:
@@ -49,27 +49,27 @@ class Recurrence(nn.Module, Generic[StateT]):
         self.hidden_size, self.batch_first = hidden_size, batch_first
 
     def reset_parameters(self) -> None:
-        """Gives the parameters, if there are any, their first values again."""
+        """Initialises the parameters, if there are any."""
 
     def initialize_(self, before: nn.Module) -> None:
-        """Gives the bias of the projection or norm before it the first values that it needs."""
+        """Initialises the bias of the preceding projection or norm as the recurrence needs it."""
 
     def clamp_(self) -> None:
-        """Brings parameters that have bounds back into them."""
+        """Clamps parameters to their bounds in place, if they have any."""
 
     def call(self, x: Tensor, state: Any) -> Call:
-        """The recurrence with the module's parameters, for recurrences that are one function."""
+        """The recurrence with the module's parameters, for recurrences defined by one function."""
         raise NotImplementedError
 
     def checked_call(self, x: Tensor, state: Any) -> Call:
-        """The same, if x is as wide as it has to be."""
+        """The same, after checking the width of x."""
         width = self.gates * self.hidden_size
         if isinstance(x, Tensor) and x.dim() == 3 and x.shape[-1] != width:
             raise ValueError(f"x has shape {tuple(x.shape)}, expected a last dimension of {width}")
         return self.call(x, state)
 
     def states(self, state: Any) -> tuple[Any, ...]:
-        """The tensors of a state, each None where there is no state."""
+        """The tensors of a state; each is None if there is no state."""
         names = self.state_names
         found = (None,) * len(names) if state is None else (state,) if isinstance(state, Tensor) else tuple(state)
         if len(found) != len(names):
@@ -89,7 +89,7 @@ class Recurrence(nn.Module, Generic[StateT]):
         return run(call, lengths=lengths, resets=resets, reverse=reverse, batch_first=self.batch_first)
 
     def step(self, x_t: Tensor, state: Any = None) -> tuple[Tensor, Any]:
-        """One step of a stream: x_t `(B, gates * H)` and the state give the output, `(B, H)`, and the next state."""
+        """One step of a stream: from x_t `(B, gates * H)` and the state to the output, `(B, H)`, and the next state."""
         time = 1 if self.batch_first else 0
         y, *_, state = self(x_t.unsqueeze(time), state)
         return y.squeeze(time), state
@@ -101,31 +101,31 @@ class Recurrence(nn.Module, Generic[StateT]):
 
 @torch.no_grad()
 def assign_(module: nn.Module, name: str, value: Tensor) -> None:
-    """Gives a parameter new values, through the right inverse of its parametrization if it has one.
+    """Sets the values of a parameter, through the right inverse of its parametrization if it has one.
 
-    Raises RuntimeError where it is computed from other parameters that cannot be found from it.
+    Raises RuntimeError if it is computed from other parameters that cannot be recovered from it.
     """
     if name in dict(module.named_parameters(recurse=False)):
         getattr(module, name).copy_(value)
         return
     try:
         if not parametrize.is_parametrized(module, name):
-            raise RuntimeError("it is computed by a hook, and not by torch.nn.utils.parametrize")
+            raise RuntimeError("it is computed by a hook rather than by torch.nn.utils.parametrize")
         setattr(module, name, value)
     except RuntimeError as error:
         raise RuntimeError(f"{name} of {type(module).__name__} cannot be set: {error}") from None
 
 
 def check_options(recurrence: type["Recurrence"], options: Iterable[str]) -> None:
-    """Raises TypeError, with those that there are, for an option that a recurrence does not have."""
+    """Raises TypeError, listing the valid options, for an option that a recurrence does not have."""
     known = [name for name in inspect.signature(recurrence.__init__).parameters if name not in GIVEN]
     if unknown := [name for name in options if name not in known and name not in GIVEN]:
         raise TypeError(f"{unknown[0]} is not an option of {recurrence.__name__}, which has {', '.join(known)}")
 
 
 @torch.no_grad()
-def bring_within_(module: nn.Module, name: str, low: float, high: float) -> None:
-    """Brings a parameter into [low, high], through its parametrization if it has one, which may round it.
+def clamp_parameter_(module: nn.Module, name: str, low: float, high: float) -> None:
+    """Clamps a parameter to [low, high] in place, through its parametrization if it has one, which may round it.
 
     Raises RuntimeError if it stays outside.
     """
@@ -133,7 +133,7 @@ def bring_within_(module: nn.Module, name: str, low: float, high: float) -> None
     if name in dict(module.named_parameters(recurse=False)):
         value.clamp_(low, high)
     elif (value < low).any() or (value > high).any():
-        remedy = "; compute with the clamped weight instead (clamp=True), or take another parametrization"
+        remedy = "; compute with the clamped weight instead (clamp=True), or use another parametrization"
         try:
             assign_(module, name, value.clamp(low, high))
         except RuntimeError as error:

@@ -1,4 +1,4 @@
-"""Networks that are reversible in depth: what their layers hold for backward does not grow with their number."""
+"""Networks that are reversible in depth: what layers save for backward does not grow with their number."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -17,7 +17,7 @@ from .sequence import SequenceModule, State
 
 
 class Branch(nn.Module):
-    """block -> projection: what a coupling adds to one half, worked out from the other."""
+    """block -> projection: what a coupling adds to one half, computed from the other."""
 
     def __init__(self, hidden_size: int, dropout: float, **options: Any) -> None:
         super().__init__()
@@ -34,18 +34,19 @@ class ReversibleNetwork(SequenceModule[tuple[Any, ...]]):
 
     A coupling is :math:`y_1 = x_1 + F(x_2),\\ y_2 = x_2 + G(y_1)`, with F and G each recurrence -> norm -> dropout ->
     projection, or with `norm_first` norm -> recurrence -> dropout -> projection, so that there are
-    `2 * num_blocks + 1` recurrences. Backward works the halves out again from what comes after: it keeps the last ones
-    alone, for one more forward pass, in which dropout draws the same masks and the norms' statistics stay as they are.
+    `2 * num_blocks + 1` recurrences. Only the last halves are saved for backward, which recomputes the previous ones
+    from them, at the cost of another forward pass, in which dropout masks are the same and norm statistics unchanged.
 
-    The halves are float32, under autocast too, and are rounded each time they are worked out. With 65 recurrences over
-    784 steps the gradient's error is 3e-3 of its norm, where plain autograd's in float32 is 1e-3; with `norm_first`,
-    where sequences grow before they are normalised, 3e-2. It grows with branches that give far more than they take.
+    The halves are float32, under autocast too, and are rounded each time they are computed. With 65 recurrences over
+    784 steps, the error of the gradient is 3e-3 of its norm, compared with 1e-3 for plain autograd in float32; with
+    `norm_first`, where sequences grow before they are normalised, it is 3e-2. It grows if the outputs of branches are
+    much larger than their inputs.
 
     Args:
-        hidden_size: of each half; the output is twice as wide.
-        input_size, num_blocks, dropout, options: as of :class:`ResidualNetwork`.
+        hidden_size: width of each half; the output is twice as wide.
+        input_size, num_blocks, dropout, options: as in :class:`ResidualNetwork`.
 
-    Shape: as of :class:`PlainNetwork`.
+    Shape: as in :class:`PlainNetwork`.
 
     Reference: Gomez et al., "The Reversible Residual Network", NeurIPS 2017, arXiv 1707.04585.
     """
@@ -77,7 +78,7 @@ class ReversibleNetwork(SequenceModule[tuple[Any, ...]]):
 def couple(
     branches: Sequence[nn.Module], x1: Tensor, x2: Tensor, initial: Sequence[State | None], steps: dict[str, Any]
 ) -> tuple[Tensor, Tensor, tuple[State, ...]]:
-    """Adds each branch's output to one half and then the other; gives both, and the states of the branches."""
+    """Adds the outputs of the branches to the two halves in turn; returns both, and the states of the branches."""
     parameters = [p for branch in branches for p in branch.parameters()]
     found: list[State] = []
     x1_n, x2_n, *last = Coupling.apply(branches, steps, initial, found, x1, x2, *flat(initial), *parameters)
@@ -85,22 +86,24 @@ def couple(
 
 
 def filled(structure: Any, tensors: Iterator[Tensor]) -> Any:
-    """These tensors in the order of :func:`flat`, in place of what a structure of tuples and None holds."""
+    """A nested tuple like `structure`, with these tensors, in the order of :func:`flat`, in place of its elements."""
     if isinstance(structure, tuple | list):
         return tuple(filled(part, tensors) for part in structure)
     return None if structure is None else next(tensors)
 
 
 class Coupling(torch.autograd.Function):
-    """(x1, x2) to (x2, x1 + branch(x2)) for each branch. Keeps the last pair, the initial states and the parameters.
+    """(x1, x2) to (x2, x1 + branch(x2)) for each branch. Saves the last pair, the initial states and the parameters.
 
-    `found` is given the states of the branches, whose structure the caller does not know.
+    The states of the branches, whose structure the caller does not know, are appended to `found`.
     """
 
     @staticmethod
     def forward(ctx, branches, steps, initial, found, x1, x2, *tensors):
         ctx.branches, ctx.steps, ctx.dtype, ctx.settings = branches, steps, x1.dtype, []
-        x1, x2 = (x.to(torch.promote_types(x.dtype, torch.float32)) for x in (x1, x2))  # 16 bits cannot be subtracted
+        x1, x2 = (
+            x.to(torch.promote_types(x.dtype, torch.float32)) for x in (x1, x2)
+        )  # in 16 bits, subtraction is too inexact
         for branch, state in zip(branches, initial, strict=True):
             ctx.settings.append(Settings.of(branch, x1))
             added, state = branch(x2.to(ctx.dtype), state, **steps)
@@ -141,10 +144,10 @@ class Coupling(torch.autograd.Function):
 
 
 class Settings(NamedTuple):
-    """What a module's output depends on beside its input and its parameters."""
+    """What the output of a module depends on in addition to its input and its parameters."""
 
     names: list[str]  # of its parameters
-    wanted: list[bool]  # their gradients
+    wanted: list[bool]  # whether their gradients are needed
     buffers: dict[str, Tensor]
     training: list[bool]
     generator: Tensor
@@ -167,7 +170,7 @@ class Settings(NamedTuple):
 
     @contextmanager
     def again(self, module: nn.Module) -> Iterator[None]:
-        """Inside, the module is as it was."""
+        """A context in which the module is as it was."""
         device, dtype, enabled = self.autocast
         modules = list(module.modules())
         now = [m.training for m in modules]

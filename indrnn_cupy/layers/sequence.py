@@ -1,4 +1,4 @@
-"""What every layer and network shares: padded batches, packed sequences, unbatched input, states and single steps."""
+"""The base class of layers and networks: padded, packed and unbatched sequences, states, and single steps."""
 
 from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar, overload
 
@@ -14,17 +14,17 @@ StateT = TypeVar("StateT")
 
 
 class SequenceModule(nn.Module, Generic[StateT]):
-    """A module called as `(x, state=None, *, lengths=None, resets=None)`, which gives `(output, state)`.
+    """A module called as `(x, state=None, *, lengths=None, resets=None)`, which returns `(output, state)`.
 
-    A subclass has `_run(x, state, lengths, resets)` for a batch whose padding is zero, and `_check_state`. This is the
-    one place where padding becomes zero: whatever was in it reaches no output, gradient, statistic or weight.
+    A subclass implements `_run(x, state, lengths, resets)` for a batch whose padding is zero, and `_check_state`. This
+    is the only place that sets padding to zero: whatever was in it reaches no output, gradient, statistic or weight.
     """
 
     input_size: int
     batch_first = False
-    state_batch = 0  # the dimension of a state's tensors that is the batch
+    state_batch = 0  # the batch dimension of the tensors in a state
 
-    if TYPE_CHECKING:  # what a type checker should know of `nn.Module.__call__`
+    if TYPE_CHECKING:  # the signature of `nn.Module.__call__` for type checkers
 
         @overload
         def __call__(
@@ -45,12 +45,12 @@ class SequenceModule(nn.Module, Generic[StateT]):
         raise NotImplementedError
 
     def _check_state(self, state: State | None, batch: int | None) -> None:
-        """Raises TypeError or ValueError unless the state fits a batch of this size, or an unbatched input."""
+        """Raises TypeError or ValueError unless the state matches a batch of this size, or an unbatched input."""
         if isinstance(state, tuple | list):
             for part in state:
                 self._check_state(part, batch)
         elif state is not None and not isinstance(state, Tensor):
-            raise TypeError(f"the state holds a {type(state).__name__}, expected tensors, as it was returned")
+            raise TypeError(f"the state holds a {type(state).__name__}, expected tensors, as returned by the module")
         elif state is not None and batch is not None and state.shape[: self.state_batch + 1][-1:] != (batch,):
             raise ValueError(f"the state holds a tensor of shape {tuple(state.shape)}, expected a batch of {batch}")
 
@@ -64,7 +64,7 @@ class SequenceModule(nn.Module, Generic[StateT]):
     ) -> tuple[Any, ...]:
         if isinstance(x, PackedSequence):
             if lengths is not None or resets is not None:
-                raise ValueError("lengths and resets go with a padded tensor, and x is a PackedSequence")
+                raise ValueError("lengths and resets need a padded tensor, but x is a PackedSequence")
             return self._forward_packed(x, state)
         if not isinstance(x, Tensor):
             raise TypeError(f"x is a {type(x).__name__}, expected a torch.Tensor or a PackedSequence")
@@ -79,9 +79,9 @@ class SequenceModule(nn.Module, Generic[StateT]):
         return self._run(x, state, lengths, resets)
 
     def step(self, x_t: Tensor, state: State | None = None) -> tuple[Tensor, State]:
-        """One step of a stream: x_t `(B, input_size)` and the state give y_t, `(B, features)`, and the next state.
+        """One step of a stream: from x_t `(B, input_size)` and the state to y_t, `(B, features)`, and the next state.
 
-        The state is what a run gives, so that a run may be continued by steps and the other way round.
+        The state has the same form as that of a sequence, so that steps can continue a sequence and vice versa.
         """
         time = 1 if self.batch_first and x_t.dim() == 2 else 0
         y, *_, state = self(x_t.unsqueeze(time), state)
@@ -90,7 +90,7 @@ class SequenceModule(nn.Module, Generic[StateT]):
     def _forward_unbatched(
         self, x: Tensor, state: State | None, lengths: Tensor | None, resets: Tensor | None
     ) -> tuple[Any, ...]:
-        """One sequence (T, input_size), with a number as its length, resets (T,), and a state without a batch."""
+        """Runs one sequence (T, input_size), with one number as its length, resets (T,), and an unbatched state."""
         batch = 0 if self.batch_first else 1
         self._check_state(state, None)
         if lengths is not None:
@@ -103,7 +103,7 @@ class SequenceModule(nn.Module, Generic[StateT]):
         return *outputs, each(lambda s: s.squeeze(self.state_batch), state)
 
     def _forward_packed(self, packed: PackedSequence, state: State | None) -> tuple[Any, ...]:
-        # Padded in the order of the packed batch, longest first; states come and go in the caller's order.
+        # Padded in the sorted order of the packed batch; states are passed and returned in the caller's order.
         if packed.data.shape[1:] != (self.input_size,):
             raise ValueError(f"x holds steps of shape {tuple(packed.data.shape[1:])}, expected ({self.input_size},)")
         x, lengths = pad_packed_sequence(PackedSequence(packed.data, packed.batch_sizes), self.batch_first)

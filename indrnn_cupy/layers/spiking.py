@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..functional.checks import check_number, of_arithmetic
+from ..functional.checks import check_number, to_arithmetic_type
 from ..functional.run import Call
 from ..functional.spiking import check_options, lif_call
 from .recurrence import Recurrence
@@ -14,22 +14,22 @@ from .stack import RecurrentLayers
 
 
 class LIFRecurrence(Recurrence[Tensor]):
-    r"""Leaky integrate-and-fire neurons; see :func:`indrnn_cupy.functional.lif`, which also gives the membrane and has
-    a refractory time. The input is scaled by :math:`1 - d`.
+    r"""Leaky integrate-and-fire neurons; see :func:`indrnn_cupy.functional.lif`, which can also return the membrane and
+    has a refractory period. The input is scaled by :math:`1 - d`.
 
     Args:
         hidden_size: H, the number of neurons.
-        tau: the time constant at first, in steps, above 1: :math:`d = 1 - 1 / \tau`.
-        learned_decay: learn the decay of each neuron, as PLIF does (:math:`d = \mathrm{sigmoid}(w)`).
-        threshold: above which a neuron fires.
+        tau: initial time constant in steps, above 1: :math:`d = 1 - 1 / \tau`.
+        learned_decay: learn the decay of each neuron, as in PLIF (:math:`d = \mathrm{sigmoid}(w)`).
+        threshold: potential above which a neuron fires.
         reset, surrogate, steepness, detach_reset: as in the function.
         batch_first: sequences are `(B, T, H)` instead of `(T, B, H)`.
 
-    Shape: `forward(x, v0=None, *, lengths=None, resets=None, reverse=False)` with x `(T, B, H)` and v0 `(B, H)` gives
-    the spikes and the last potential, `(T, B, H)` and `(B, H)`. `step(x_t, v)` is one step of a stream.
+    Shape: `forward(x, v0=None, *, lengths=None, resets=None, reverse=False)`, with x `(T, B, H)` and v0 `(B, H)`,
+    returns the spikes and the last potential, `(T, B, H)` and `(B, H)`. `step(x_t, v)` runs one step of a stream.
 
     Attributes:
-        w: the logit of the decay, `(H,)`; a parameter if it is learned, else a buffer.
+        w: the logit of the decay, `(H,)`; a parameter if it is learned, otherwise a buffer.
 
     References: Neftci et al., 2019, arXiv 1901.09948; Fang et al., ICCV 2021, arXiv 2007.05785.
     """
@@ -69,7 +69,7 @@ class LIFRecurrence(Recurrence[Tensor]):
 
     @torch.no_grad()
     def initialize_(self, before: nn.Module) -> None:
-        """Scales the weights of a projection: inputs of variance 1 bring a potential up to the threshold."""
+        """Scales the weights of a projection such that inputs of variance 1 bring potentials up to the threshold."""
         weight = before.weight
         if isinstance(weight, Tensor) and weight.dim() == 2:
             decay = 1 - 1 / self.tau
@@ -77,7 +77,7 @@ class LIFRecurrence(Recurrence[Tensor]):
             weight.mul_((variance / weight.square().sum(1).mean().clamp(min=1e-30)).sqrt())
 
     def call(self, x: Tensor, state: Tensor | None) -> Call:
-        decay = torch.sigmoid(of_arithmetic(self.w))
+        decay = torch.sigmoid(to_arithmetic_type(self.w))
         threshold = torch.full_like(decay, self.threshold)
         return lif_call(x, decay, threshold, (*self.states(state), None), gain=1 - decay, **self.options)
 
@@ -93,12 +93,12 @@ class LIF(RecurrentLayers[Tensor]):
         input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional: as in `torch.nn.RNN`.
         tau, learned_decay, threshold, reset, surrogate, steepness, detach_reset: as in :class:`LIFRecurrence`.
 
-    Shape: as of :class:`IndRNN`, the state v0; the output is spikes.
+    Shape: as in :class:`IndRNN`, with the state v0; the output is spikes.
 
     Attributes:
         projections, recurrences: the `torch.nn.Linear` and the :class:`LIFRecurrence` of each layer and direction.
 
-    References: as of :class:`LIFRecurrence`.
+    References: as in :class:`LIFRecurrence`.
     """
 
     kind = LIFRecurrence
@@ -106,5 +106,5 @@ class LIF(RecurrentLayers[Tensor]):
     @torch.no_grad()
     def _initialize(self) -> None:
         super()._initialize()
-        for projection in self.projections[self.directions :]:  # which read spikes, of a variance of about 1 / 9
-            projection.weight.mul_(3)  # type: ignore[operator]  # a ModuleList forgets what it holds
+        for projection in self.projections[self.directions :]:  # these read spikes, whose variance is about 1 / 9
+            projection.weight.mul_(3)  # type: ignore[operator]  # a ModuleList has untyped elements

@@ -19,14 +19,14 @@ class SRURecurrence(MemoryRecurrence[Tensor]):
         hidden_size: H, the number of units.
         activation: phi of the state, "identity", "tanh", ...
         batch_first: sequences are `(B, T, 4 H)` instead of `(T, B, 4 H)`.
-        longest_memory: first memories, which the forget gates' biases in the projection before it set, spread evenly in
-            their logarithm from 1 to so many steps.
+        longest_memory: initial memories, set by the biases of the forget gates in the preceding projection, distributed
+            log-uniformly from 1 to this number of steps.
 
-    Shape: `forward(x, c0=None, *, lengths=None, resets=None, reverse=False)` with x `(T, B, 4 H)`, the inputs side by
-    side, and c0 `(B, H)` gives `(y, c_n)`, `(T, B, H)` and `(B, H)`. `step(x_t, c)` is one step of a stream.
+    Shape: `forward(x, c0=None, *, lengths=None, resets=None, reverse=False)`, with x `(T, B, 4 H)`, the inputs side by
+    side, and c0 `(B, H)`, returns `(y, c_n)`, `(T, B, H)` and `(B, H)`. `step(x_t, c)` runs one step of a stream.
 
     Attributes:
-        v: the weights of the gates' view of the state, `(2, H)`; they begin at 0.
+        v: the weights from the state to the gates, `(2, H)`, initialised to 0.
 
     Reference: Lei et al., EMNLP 2018, arXiv 1709.02755.
     """
@@ -56,13 +56,13 @@ class SRURecurrence(MemoryRecurrence[Tensor]):
 
 
 class SRU(RecurrentLayers[Tensor]):
-    """A stack of SRU layers, each one matrix product for state, gates and skip, and the recurrence.
+    """A stack of SRU layers, each one matrix product for state, gates and skip, followed by the recurrence.
 
     Args:
         input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional: as in `torch.nn.RNN`.
         activation, longest_memory: as in :class:`SRURecurrence`.
 
-    Shape: as of :class:`MinGRU`, the state c0.
+    Shape: as in :class:`MinGRU`, with the state c0.
 
     Attributes:
         projections, recurrences: the `torch.nn.Linear` and the :class:`SRURecurrence` of each layer and direction.
@@ -74,12 +74,12 @@ class SRU(RecurrentLayers[Tensor]):
 
     @classmethod
     def from_weights(cls, weights: Mapping[str, Tensor], **options: Any) -> "SRU":
-        """The layers of a `state_dict()` of `sru.SRU`, of one direction, without projections or rescaling.
+        """Creates the layers of a `state_dict()` of a unidirectional `sru.SRU` without projections or rescaling.
 
-        Where that has no weights for the skip, as the input is as wide as the layer, the skip is the identity here.
+        If it has no weights for the skip, because the input is as wide as the layer, the skip is the identity here.
         `options`: activation ("identity" for `use_tanh=False`, else "tanh"), batch_first, dropout, ...
 
-        Raises ValueError if names or shapes are others.
+        Raises ValueError if names or shapes do not match.
         """
         layers, names = len(weights) // 4, ("weight", "weight_c", "bias", "scale_x")
         expected = [f"rnn_lst.{layer}.{name}" for layer in range(layers) for name in names]
@@ -94,13 +94,15 @@ class SRU(RecurrentLayers[Tensor]):
                 shapes = ", ".join(
                     f"{name} {tuple(t.shape)}" for name, t in zip(names, (weight, v, bias), strict=False)
                 )
-                raise ValueError(f"layer {layer} has {shapes}, expected those of sru.SRU in one direction")
+                raise ValueError(f"layer {layer} has {shapes}, expected those of a unidirectional sru.SRU")
             if not torch.equal(scale, torch.ones_like(scale)):
-                raise ValueError(f"layer {layer} rescales its input by {scale.tolist()}, which SRU here does not")
+                raise ValueError(
+                    f"layer {layer} rescales its input by {scale.tolist()}, which SRU here does not support"
+                )
             matrices = list(weight.view(len(weight), H, -1).permute(2, 1, 0))
             matrices += [torch.eye(H, dtype=weight.dtype)] if len(matrices) == 3 else []
             if {m.shape for m in matrices} != {(H, len(weight))}:
-                raise ValueError(f"layer {layer} has no weights of a skip, and {len(weight)} inputs for {H} units")
+                raise ValueError(f"layer {layer} has no weights for the skip, but {len(weight)} inputs for {H} units")
             state[f"projections.{layer}.weight"] = torch.cat(matrices)
             state[f"projections.{layer}.bias"] = torch.cat((zeros, bias, zeros))
             state[f"recurrences.{layer}.v"] = v.view(2, H)
@@ -111,9 +113,9 @@ class SRU(RecurrentLayers[Tensor]):
 
 
 class QRNNRecurrence(MemoryRecurrence[Tensor]):
-    """The fo-pooling of QRNN; see :func:`indrnn_cupy.functional.qrnn`, which has the others.
+    """The fo-pooling of QRNN; see :func:`indrnn_cupy.functional.qrnn`, also for the other poolings.
 
-    Arguments and shape: as of :class:`SRURecurrence`, with 3 H for 4 H and without an activation.
+    Arguments and shape: as in :class:`SRURecurrence`, with 3 H in place of 4 H, and without an activation.
 
     Reference: Bradbury et al., ICLR 2017, arXiv 1611.01576.
     """
@@ -138,10 +140,10 @@ class QRNNRecurrence(MemoryRecurrence[Tensor]):
 
 
 class QRNN(RecurrentLayers[Tensor]):
-    """A stack of QRNN layers of window 1: each a projection of one step and the fo-pooling.
+    """A stack of QRNN layers with a window of 1: each a projection of one step and the fo-pooling.
 
-    For a wider window put a `torch.nn.Conv1d` over the steps before in place of the projection, and
-    :class:`QRNNRecurrence` behind it. Arguments, shape, attributes: as of :class:`SRU`.
+    For a wider window, use a causal `torch.nn.Conv1d` in place of the projection, followed by :class:`QRNNRecurrence`.
+    Arguments, shape and attributes: as in :class:`SRU`.
 
     Reference: Bradbury et al., ICLR 2017, arXiv 1611.01576.
     """

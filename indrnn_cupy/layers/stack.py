@@ -1,4 +1,4 @@
-"""Layers of a projection and a recurrence, with the shapes of `torch.nn.RNN`: what every network here shares."""
+"""Stacks of layers, each a projection and a recurrence, with the shapes of `torch.nn.RNN`."""
 
 from collections.abc import Sequence
 from operator import itemgetter
@@ -14,14 +14,14 @@ from .sequence import SequenceModule, State, StateT
 
 
 def stacked(states: Sequence[State]) -> State:
-    """One state from those of the layers."""
+    """Stacks the states of the layers into one."""
     if isinstance(states[0], Tensor):
-        return torch.stack(states)  # type: ignore[arg-type]  # all are of a kind
+        return torch.stack(states)  # type: ignore[arg-type]  # all have the same type
     return tuple(map(torch.stack, zip(*states, strict=True)))
 
 
 def side_by_side(directions: Sequence[tuple[Any, ...]]) -> tuple[Any, ...]:
-    """The outputs of both directions, each a tensor or a tuple of them, as one."""
+    """Concatenates the outputs of both directions, each a tensor or a tuple of them."""
     if len(directions) == 1:
         return directions[0]
     return tuple(
@@ -31,11 +31,11 @@ def side_by_side(directions: Sequence[tuple[Any, ...]]) -> tuple[Any, ...]:
 
 
 class RecurrentStack(SequenceModule[StateT]):
-    """`num_layers` times a `torch.nn.Linear` and a recurrence, in one or both directions.
+    """`num_layers` layers of a `torch.nn.Linear` and a recurrence, in one or both directions.
 
-    Further sequences of the last layer's recurrence, as EGRU has them, come between the output and the state.
+    Other sequences of the last layer's recurrence, as in EGRU, are returned between the output and the state.
 
-    `recurrence(hidden_size, batch_first=, device=, dtype=, **options)` makes a recurrence.
+    `recurrence(hidden_size, batch_first=, device=, dtype=, **options)` creates a recurrence.
     """
 
     state_batch = 1
@@ -76,7 +76,7 @@ class RecurrentStack(SequenceModule[StateT]):
 
     def _initialize(self) -> None:
         for projection, recurrence in zip(self.projections, self.recurrences, strict=True):
-            recurrence.initialize_(projection)  # type: ignore[operator]  # a ModuleList forgets what it holds
+            recurrence.initialize_(projection)  # type: ignore[operator]  # a ModuleList has untyped elements
 
     def reset_parameters(self) -> None:
         for module in (*self.projections, *self.recurrences):
@@ -85,7 +85,9 @@ class RecurrentStack(SequenceModule[StateT]):
 
     def step(self, x_t: Tensor, state: State | None = None) -> tuple[Tensor, State]:
         if self.bidirectional:
-            raise ValueError("a bidirectional network needs the whole sequence; call it, or make it with one direction")
+            raise ValueError(
+                "a bidirectional network needs the whole sequence; call it, or use a unidirectional network"
+            )
         return super().step(x_t, state)
 
     def _check_state(self, state: State | None, batch: int | None) -> None:

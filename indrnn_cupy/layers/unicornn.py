@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..functional.checks import check_number, of_arithmetic
+from ..functional.checks import check_number, to_arithmetic_type
 from ..functional.run import Call
 from ..functional.unicornn import unicornn_call
 from .recurrence import Recurrence
@@ -19,15 +19,16 @@ class UnICORNNRecurrence(Recurrence[tuple[Tensor, Tensor]]):
 
     Args:
         hidden_size: H, the number of units.
-        dt: the largest step size, above 0; in the paper 0.01 to 0.2.
-        alpha: 0 or above; in the paper 0.9 to 30.
+        dt: the largest step size, positive; 0.01 to 0.2 in the paper.
+        alpha: non-negative; 0.9 to 30 in the paper.
         batch_first: sequences are `(B, T, H)` instead of `(T, B, H)`.
 
-    Shape: `forward(x, state=None, *, lengths=None, resets=None, reverse=False)` with x `(T, B, H)` and the state
-    (y0, z0), `(B, H)` each, gives `(y, (y_n, z_n))`. `step(x_t, state)` is one step of a stream.
+    Shape: `forward(x, state=None, *, lengths=None, resets=None, reverse=False)`, with x `(T, B, H)` and the state
+    (y0, z0), `(B, H)` each, returns `(y, (y_n, z_n))`. `step(x_t, state)` runs one step of a stream.
 
     Attributes:
-        w: the recurrent weight, `(H,)`, which begins in U(0, 1). c: of the step sizes, `(H,)`, in U(-0.1, 0.1).
+        w: the recurrent weight, `(H,)`, initialised from U(0, 1).
+        c: the logits of the step sizes, `(H,)`, initialised from U(-0.1, 0.1).
 
     Reference: Rusch and Mishra, ICML 2021, arXiv 2103.05487.
     """
@@ -57,7 +58,7 @@ class UnICORNNRecurrence(Recurrence[tuple[Tensor, Tensor]]):
 
     def call(self, x: Tensor, state: tuple[Tensor, Tensor] | None) -> Call:
         y0, z0 = self.states(state)
-        step_size = self.dt * torch.sigmoid(of_arithmetic(self.c))
+        step_size = self.dt * torch.sigmoid(to_arithmetic_type(self.c))
         return unicornn_call(x, self.w, step_size, (y0, z0), self.alpha, batch_first=self.batch_first)
 
     def extra_repr(self) -> str:
@@ -71,7 +72,7 @@ class UnICORNN(RecurrentLayers[tuple[Tensor, Tensor]]):
         input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional: as in `torch.nn.RNN`.
         dt, alpha: as in :class:`UnICORNNRecurrence`.
 
-    Shape: as of :class:`IndRNN`, with the state (y0, z0), `(num_layers * directions, B, hidden_size)` each.
+    Shape: as in :class:`IndRNN`, with the state (y0, z0), `(num_layers * directions, B, hidden_size)` each.
 
     Attributes:
         projections, recurrences: the `torch.nn.Linear` and the :class:`UnICORNNRecurrence` of each layer and direction.
@@ -83,9 +84,9 @@ class UnICORNN(RecurrentLayers[tuple[Tensor, Tensor]]):
 
     @classmethod
     def from_weights(cls, weights: Mapping[str, Tensor], **options: Any) -> "UnICORNN":
-        """The layers of a `state_dict()` of `torchrecurrent.UnICORNN`.
+        """Creates the layers of a `state_dict()` of `torchrecurrent.UnICORNN`.
 
-        `options`: its dt and alpha, batch_first, dropout, ... Raises ValueError if names or shapes are others.
+        `options`: its dt and alpha, batch_first, dropout, ... Raises ValueError if names or shapes do not match.
         """
         names = ("weight_ih", "weight_hh", "weight_ch", "bias_ih", "bias_hh")
         layers = len(weights) // len(names)

@@ -1,1 +1,1 @@
-"""The kernels as PyTorch ops with gradients. Private: `functional` checks what comes in and documents it."""
+"""The kernels as PyTorch ops with gradients. Private: `functional` checks the arguments and documents them."""

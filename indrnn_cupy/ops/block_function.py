@@ -1,9 +1,9 @@
-"""recurrence -> norm -> dropout as one function, as PyTorch differentiates it.
+"""recurrence -> norm -> dropout as one autograd function.
 
     z = ((y - mean) * rate + bias) * mask,  rate = weight / sqrt(variance + eps)
 
-The gradient of z reaches y as rate * mask * grad_z + (y - mean) * by_output + all; the last two are there if the
-statistics are those of y.
+The gradient of y is rate * mask * grad_z + (y - mean) * by_output + all, the last two terms only if the statistics are
+computed from y.
 """
 
 from collections.abc import Callable
@@ -18,26 +18,26 @@ from .cell_forward import block_forward_op, forward
 from .cell_function import inputs_to_save, split
 from .cells import facts
 from .norm import normalize, normalize_op, normalize_sums, normalize_sums_op
-from .recurrence import backward_once, needs_gradient, seen_by_none_else
+from .recurrence import backward_once, can_call_directly, needs_gradient
 from .sequence import TYPES
 
 
 class Norm(NamedTuple):
-    """A batch norm over all steps, and a dropout; either may be missing."""
+    """A batch norm over all steps, and a dropout; either may be absent."""
 
     weight: Tensor | None  # (H,)
     bias: Tensor | None
     mean: Tensor | None  # the running statistics
     variance: Tensor | None
     mask: Tensor | None  # (B, H), of a dropout
-    added: Tensor | None  # a bias of the inputs, side by side
-    measured: bool = False  # the statistics are those of the output
+    added: Tensor | None  # a bias added to the inputs, side by side
+    measured: bool = False  # the statistics are computed from the output
     eps: float = 1e-5
-    whole: Callable[[Tensor], Tensor] | None = None  # a sum over processes
+    all_reduce: Callable[[Tensor], Tensor] | None = None  # a sum over processes
 
 
-class Numbers(NamedTuple):
-    """Those of a norm as kernels take them."""
+class NormFactors(NamedTuple):
+    """The factors of a norm as kernels read them."""
 
     mean: Tensor  # (H,) each
     rate: Tensor
@@ -45,16 +45,16 @@ class Numbers(NamedTuple):
     mask: Tensor | None  # (B, H)
 
 
-def numbers(norm: Norm, mean: Tensor, inverse: Tensor, real: torch.dtype) -> Numbers:
+def norm_factors(norm: Norm, mean: Tensor, inverse: Tensor, real: torch.dtype) -> NormFactors:
     """`inverse`: 1 / sqrt(variance + eps)."""
     mask = None if norm.mask is None else norm.mask.to(real)
     if norm.weight is None or norm.bias is None:
-        return Numbers(mean.to(real), torch.ones_like(mean, dtype=real), torch.zeros_like(mean, dtype=real), mask)
-    return Numbers(mean.to(real), (inverse * norm.weight).to(real), norm.bias.to(real), mask)
+        return NormFactors(mean.to(real), torch.ones_like(mean, dtype=real), torch.zeros_like(mean, dtype=real), mask)
+    return NormFactors(mean.to(real), (inverse * norm.weight).to(real), norm.bias.to(real), mask)
 
 
-def known(norm: Norm, H: int, like: Tensor) -> tuple[Tensor, Tensor]:
-    """The running mean and variance, if there are any."""
+def running_statistics(norm: Norm, H: int, like: Tensor) -> tuple[Tensor, Tensor]:
+    """The running mean and variance, zeros if there are none."""
     if norm.mean is None or norm.variance is None:
         return (like.new_zeros(H),) * 2
     return norm.mean, norm.variance
@@ -64,39 +64,39 @@ def inverse_of(variance: Tensor, norm: Norm) -> Tensor:
     return (variance.double() + norm.eps).rsqrt()
 
 
-def of_all(statistics: Tensor, whole: Callable[[Tensor], Tensor]) -> Tensor:
-    """The statistics of all processes."""
+def over_processes(statistics: Tensor, all_reduce: Callable[[Tensor], Tensor]) -> Tensor:
+    """The statistics over all processes."""
     mean, variance, count = statistics
-    counts = whole(count)
-    mean_of_all = whole(mean * count) / counts.clamp(min=1)
-    spread = whole((variance + (mean - mean_of_all).square()) * count)
+    counts = all_reduce(count)
+    mean_of_all = all_reduce(mean * count) / counts.clamp(min=1)
+    spread = all_reduce((variance + (mean - mean_of_all).square()) * count)
     return torch.stack((mean_of_all, spread / counts.clamp(min=1), counts))
 
 
 class BlockFunction(torch.autograd.Function):
-    """Keeps what the backward of the recurrence reads, its output, and numbers of units and lanes."""
+    """Saves what the backward of the recurrence reads, its output, and factors of units and lanes."""
 
     @staticmethod
-    def forward(ctx, alone, key, counts, options, settings, lengths, resets, *tensors):
+    def forward(ctx, direct, key, counts, options, settings, lengths, resets, *tensors):
         norm, tensors = Norm(*tensors[:6], *settings), tensors[6:]
         x, weights, initial = split(tensors, *counts)
-        op: Any = forward if alone else block_forward_op
+        op: Any = forward if direct else block_forward_op
         y, *found = op(key, x, weights, initial, lengths, resets, *options, norm.measured, [], norm.added)
         statistics: Any = None
-        certain = lengths is None and not norm.whole  # that there are two steps or more
+        certain = lengths is None and not norm.all_reduce  # that there are two or more steps
         if norm.measured:
             statistics = found.pop()
-            if norm.whole:
-                statistics = of_all(statistics, norm.whole)
+            if norm.all_reduce:
+                statistics = over_processes(statistics, norm.all_reduce)
         if norm.measured and certain:
             mean, variance = statistics[0], statistics[1]
         else:
-            mean, variance = known(norm, y.shape[-1], y)
+            mean, variance = running_statistics(norm, y.shape[-1], y)
             mean = mean.clone()  # it may have changed when backward reads it
         if norm.measured and not certain:
             mean, variance = torch.where(statistics[2] > 1, statistics[:2], torch.stack((mean, variance)))
         inverse = inverse_of(variance, norm)
-        n = numbers(norm, mean, inverse, TYPES[y.dtype][2])
+        n = norm_factors(norm, mean, inverse, TYPES[y.dtype][2])
         states, last = found[: -len(initial)], found[-len(initial) :]
         seen = states if facts(key)[2] else (y, *states)
         kept = inputs_to_save(key, x)
@@ -106,9 +106,9 @@ class BlockFunction(torch.autograd.Function):
         if statistics is not None:
             ctx.mark_non_differentiable(statistics)
         ctx.set_materialize_grads(False)
-        ctx.alone, ctx.key, ctx.options, ctx.settings = alone, key, options, settings
+        ctx.direct, ctx.key, ctx.options, ctx.settings = direct, key, options, settings
         ctx.sizes, ctx.parts = (len(kept), len(weights), len(initial), len(seen)), len(x)
-        return (normalize if alone else normalize_op)(y, *n, lengths), *last, statistics
+        return (normalize if direct else normalize_op)(y, *n, lengths), *last, statistics
 
     @staticmethod
     def backward(ctx, grad_z, *grads):
@@ -121,18 +121,18 @@ class BlockFunction(torch.autograd.Function):
 
 
 def gradients(ctx: Any, normed: bool, grad_z: Tensor, grad_last: Any, saved: Any) -> list[Any]:
-    """The gradients of a norm's tensors and of those of the recurrence; `normed`: there is one of z."""
+    """The gradients of the tensors of the norm and of the recurrence; `normed`: z has a gradient."""
     x, weights, initial, states, rest = split(saved, *ctx.sizes)
     y, mean, rate, mask, weight, added, inverse, count, lengths, resets = rest
-    measured, _, whole = ctx.settings
-    op: Any = backward if ctx.alone else block_backward_op
-    add_up: Any = normalize_sums if ctx.alone else normalize_sums_op
+    measured, _, all_reduce = ctx.settings
+    op: Any = backward if ctx.direct else block_backward_op
+    add_up: Any = normalize_sums if ctx.direct else normalize_sums_op
     of_scale, of_weight, of_bias = [rate, mask], None, None
     if weight is not None and normed and (measured or any(ctx.needs_input_grad[7:9])):
         sums = add_up(grad_z, y, mean, mask, lengths)
         of_weight, of_bias = (sums[1] * inverse).to(weight.dtype), sums[0].to(weight.dtype)
         if measured:
-            total, products = whole(sums) if whole else sums
+            total, products = all_reduce(sums) if all_reduce else sums
             share = inverse * weight / -(y.shape[0] * y.shape[1])
             if count is not None:
                 share = torch.where(count > 1, inverse * weight / -count.clamp(min=1), 0)
@@ -149,16 +149,16 @@ def gradients(ctx: Any, normed: bool, grad_z: Tensor, grad_last: Any, saved: Any
 
 
 def run(key, x, weights, initial, lengths, resets, reverse, every, norm):
-    """z, the last states and, if they are those of the output, the statistics, (3, H): mean, variance and count."""
-    alone = seen_by_none_else(x[0])
+    """z, the last states and, if computed from the output, the statistics, (3, H): mean, variance and count."""
+    direct = can_call_directly(x[0])
     tensors = *x, *weights, *initial
     if norm.measured or needs_gradient(*tensors, norm.weight, norm.bias, norm.added):
         counts, options = (len(x), len(weights)), (reverse, 0, every)
-        found = BlockFunction.apply(alone, key, counts, options, norm[6:], lengths, resets, *norm[:6], *tensors)
+        found = BlockFunction.apply(direct, key, counts, options, norm[6:], lengths, resets, *norm[:6], *tensors)
         return found if norm.measured else found[:-1]
-    op = forward if alone else block_forward_op
+    op = forward if direct else block_forward_op
     H = x[0].shape[-1] // (facts(key)[1] if len(x) == 1 else 1)
-    mean, variance = known(norm, H, x[0])
-    n = numbers(norm, mean, inverse_of(variance, norm), TYPES[x[0].dtype][2])
+    mean, variance = running_statistics(norm, H, x[0])
+    n = norm_factors(norm, mean, inverse_of(variance, norm), TYPES[x[0].dtype][2])
     found = op(key, x, weights, initial, lengths, resets, reverse, 0, 0, False, list(n), norm.added)
     return found[0], *found[-len(initial) :]

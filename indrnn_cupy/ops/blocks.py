@@ -1,4 +1,4 @@
-"""States that are worked out again: some are kept, from which backward goes through time a block of steps at a time."""
+"""Recomputed states: only some are saved, from which backward goes through time one block of steps at a time."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -8,12 +8,12 @@ from torch import Tensor
 
 
 def kept_size(T: int, every: int) -> int:
-    """The blocks but the first, and two places more, as torch.compile makes other graphs for a size of 0 or 1."""
+    """The number of blocks without the first, plus two, as torch.compile specializes on sizes of 0 and 1."""
     return torch.sym_max(T - 1, 0) // every + 2
 
 
 def kept_states(states: Tensor, every: int, reverse: bool) -> Tensor:
-    """All states; or those from which a block of `every` steps begins, the first block aside; or none for 0."""
+    """All states; or those before each block of `every` steps except the first; or none if every is 0."""
     if every == 0:
         return states.new_empty(0)
     if every == 1:
@@ -25,13 +25,13 @@ def kept_states(states: Tensor, every: int, reverse: bool) -> Tensor:
 
 
 class Block(NamedTuple):
-    """Some steps in a row, and the states from which a recurrence enters them."""
+    """Some consecutive steps, and the states with which a recurrence enters them."""
 
     part: slice | None  # of time; None for all
-    states: list[Tensor]  # of all its steps: those that are kept whole
+    states: list[Tensor]  # those that are saved for every step
     before: list[Tensor]
     lengths: Tensor | None
-    is_first: bool  # that the recurrence goes through
+    is_first: bool  # whether the recurrence starts with it
 
     def of(self, sequence: Tensor) -> Tensor:
         return sequence if self.part is None else sequence[self.part]
@@ -46,9 +46,10 @@ def blocks(
     lengths: Tensor | None,
     reverse: bool,
 ) -> Iterator[Block]:
-    """The blocks of `every` steps of a sequence as long as y, last to first as the recurrence goes through them.
+    """The blocks of `every` steps of a sequence as long as y, in the reverse order of the recurrence.
 
-    `states` are kept whole or, for every > 1, of one step in so many; the first of them is whole if it is the output.
+    `states` are saved for every step or, for every > 1, for every `every`-th step; the first of them is saved for every
+    step if it is the output.
     """
     if every < 2:
         yield Block(None, states, first, lengths, True)
@@ -59,7 +60,7 @@ def blocks(
         end, number, before = min(start + every, T), start // every, first
         if reverse and end < T:
             before = [s[end].contiguous() if w else s[number] for s, w in zip(states, whole, strict=False)]
-            if lengths is not None:  # a row that begins in this block or before it
+            if lengths is not None:  # other rows do not run before this block, and enter it with the initial state
                 longer = (lengths > end).unsqueeze(1)
                 before = [torch.where(longer, s, f) for s, f in zip(before, first, strict=True)]
         elif not reverse and start:

@@ -1,4 +1,4 @@
-"""A recurrence that is one function, as its text declares it; see kernels/cell.cuh."""
+"""A recurrence defined by one function, as its text declares it; see kernels/cell.cuh."""
 
 import hashlib
 import re
@@ -11,51 +11,51 @@ from ..runtime import source
 from ..runtime.errors import KernelSignatureError, KernelSourceError, shown
 from .declaration import ROLES, Parameter, check, check_gradient, functions, option, outputs_of, without_comments
 
-MOST_NUMBERS = 32  # of a step: bits of a mask
+MOST_VALUES = 32  # of a step: bits of a mask
 
 
 @dataclass(eq=False)
 class Cell:
     """The function of a file, by the roles of its parameters."""
 
-    file: str  # where it is, or what it is called
+    file: str  # its path, or a description
     text: str
-    code: str  # the text with the headers that are not the package's in place, as they were when it was read
+    code: str  # the text with headers other than the package's inlined, as they were when it was read
     name: str
     parameters: tuple[Parameter, ...]
-    outputs: int  # that are no states; without one, the output is the first state
-    by_hand: tuple[Parameter, ...] | None = None  # those of a gradient by hand
-    options: tuple[tuple[str, str], ...] = ()  # what names in the text stand for
+    outputs: int  # that are not states; if 0, the output is the first state
+    by_hand: tuple[Parameter, ...] | None = None  # the parameters of a gradient by hand
+    options: tuple[tuple[str, str], ...] = ()  # macros for the text
 
     def __post_init__(self) -> None:
-        """What follows from these, in plain attributes, which torch.compile reads."""
+        """Sets derived values as plain attributes, which torch.compile can read."""
         names = {role: tuple(p.name for p in self.parameters if p.role == role) for role in ROLES}
         self.inputs, self.weights, self.states = names.values()
         chosen = dict(self.options)
         each = [chosen.get(p.rows, p.rows) or "1" for p in self.parameters]
         if wrong := [r for r in each if not r.isdecimal() or not int(r)]:
             raise KernelSignatureError(
-                f"{self.file}: {self.name} has a weight of {wrong[0]} rows, expected a number, or an option that is one"
+                f"{self.file}: {self.name} has a weight of {wrong[0]} rows, expected a number, or an option with one"
             )
-        if (total := sum(map(int, each))) > MOST_NUMBERS:
-            raise KernelSignatureError(f"{self.file}: {self.name} has {total} numbers, expected at most {MOST_NUMBERS}")
+        if (total := sum(map(int, each))) > MOST_VALUES:
+            raise KernelSignatureError(f"{self.file}: {self.name} has {total} values, expected at most {MOST_VALUES}")
         plain = without_comments(self.text)
         for (_, name, _), rows in zip(self.parameters, each, strict=True):
             for row in re.findall(rf"\b{name}\s*\[\s*(\d+)\s*\]", plain):
                 if int(row) >= int(rows):
                     raise KernelSignatureError(f"{self.file} has {name}[{row}], expected 0 to {int(rows) - 1}")
-        # How many numbers each parameter stands for, and each weight.
+        # The number of rows of each parameter, and of each weight.
         self.rows_of_all = tuple(map(int, each))
         self.rows = self.rows_of_all[len(self.inputs) : len(each) - len(self.states)]
         taken = None if self.by_hand is None else {p.name for p in self.by_hand}
-        # The inputs that are saved for backward, and the number of states that are, the output not counted.
+        # The inputs that are saved for backward, and the number of saved states, without the output.
         self.kept = tuple(n for n, name in enumerate(self.inputs) if taken is None or name in taken)
-        self.has_output, self.parts = self.outputs > 0, max(1, self.outputs)  # what lies side by side in y
+        self.has_output, self.parts = self.outputs > 0, max(1, self.outputs)  # parts side by side in y
         self.more_states = len(self.states) - 1 + self.has_output
         lines = re.sub(r'^#line \d+ ".*"$', "", self.code, flags=re.M).encode(errors="replace")
         words = [f"{self.name}-{hashlib.sha256(lines).hexdigest()[:16]}"]
         words += [f"{name}={value}" for name, value in self.options] + ["derived"] * (self.by_hand is None)
-        self.key = " ".join(words)  # what the ops call it, in every process
+        self.key = " ".join(words)  # its name in the ops, in every process
 
     def weight_shapes(self, H: int) -> list[tuple[int, ...]]:
         weights = [p for p in self.parameters if p.role == "Weight"]
@@ -67,13 +67,13 @@ class Cell:
 
 
 def read_cell(path: Any = None, text: str | None = None, options: Mapping[str, Any] | None = None) -> Cell:
-    """The cell of a file or of a text, with names in the text standing for what `options` says."""
+    """The cell of a file or of a text, with `options` as macros for the text."""
     if (path is None) == (text is None):
         raise TypeError("expected the path of a .cu file, or source=, the text of one")
     if text is not None:
         return declared("the source of a recurrence", text, options or {})
     if "INLINE" in str(path):
-        raise KernelSourceError("expected the path of a .cu file and got a text; give a text as source=")
+        raise KernelSourceError("expected the path of a .cu file, got its text; pass a text as source=")
     file = Path(path).absolute()
     try:
         return declared(str(file), file.read_text(encoding="utf-8-sig"), options or {})
@@ -99,11 +99,11 @@ def declared(file: str, text: str, options: Mapping[str, Any]) -> Cell:
         raise KernelSignatureError(f"{file} has {plain.count('{')} opening and {plain.count('}')} closing braces")
     code = source.with_own_headers(file, text)
     if not re.search(r'^\s*#\s*include\s*"', code, flags=re.M):
-        raise KernelSignatureError(f'{file} lacks the line `#include "cell.cuh"`, which has to come before {cell.name}')
+        raise KernelSignatureError(f'{file} lacks the line `#include "cell.cuh"`, which must come before {cell.name}')
     outputs = outputs_of(without_comments(code))
     gradients = [f for f in found if f.name.endswith("_gradient")]
     if other := [f for f in gradients if f.name != f"{cell.name}_gradient"]:
-        raise KernelSignatureError(f"{other[0].where} is the gradient of no cell, expected {cell.name}_gradient")
+        raise KernelSignatureError(f"{other[0].where} is not the gradient of the cell, expected {cell.name}_gradient")
     by_hand = gradients[0] if gradients else None
     if by_hand:
         check_gradient(by_hand, cell, outputs)

@@ -1,4 +1,4 @@
-"""The backward op of every recurrence that is one function."""
+"""The backward op of every recurrence defined by one function."""
 
 from collections.abc import Sequence
 from typing import TypeAlias
@@ -12,7 +12,7 @@ from .cell_forward import STEPS
 from .cell_kernels import BlockKernels, CellKernels, block_kernels, kernels
 from .cells import cell_of, kept_inputs, one_by_one
 from .launch import launch
-from .recurrence import dense, empty_like, like, register, sum_rows, widened
+from .recurrence import as_contiguous, empty_like, register, sum_rows, unit_stride, widened
 from .sequence import TYPES, Steps
 
 Optional: TypeAlias = Sequence[Tensor | None]
@@ -39,39 +39,39 @@ def backward(
 ) -> list[Tensor]:
     """The gradients of the inputs, weights and initial states; empty for a state that was not given.
 
-    `x` has what is kept of the `parts` tensors that the inputs came in; `states` begin with the output if that is one.
-    With `groups` the rows of the batch are in so many, and the gradients of weights are those of each, (groups, ...).
-    With a `norm`, the numbers of OfScaled or of OfNormalized in norm.cuh, `grad_y` is the gradient of what comes after
-    that; `output` is the cell's, where it is needed and is no state. The gradient of a `bias` of the inputs comes last.
+    `x` has the saved ones of the `parts` input tensors; `states` start with the output if it is a state. With `groups`,
+    the rows of the batch form this number of groups, with separate gradients of weights, (groups, ...). With a `norm`,
+    the arguments of OfScaled or OfNormalized in norm.cuh, `grad_y` is the gradient of the norm's output; `output` is
+    that of the cell, if it is needed and is not a state. The gradient of a `bias` of the inputs comes last.
     """
     cell = cell_of(key)
-    x, states, of_outputs = [dense(t) for t in x], [dense(t) for t in states], dense(grad_y)
+    x, states, of_outputs = [unit_stride(t) for t in x], [unit_stride(t) for t in states], unit_stride(grad_y)
     grad_y = first_part(cell, of_outputs)
     (_, B, H), real, rows = grad_y.shape, TYPES[grad_y.dtype][2], sum(cell.rows)
     grad_x = _like_inputs(cell, grad_y, x, states, parts)
-    after: Optional = [None if g is None else like(g, real) for g in grad_last]
+    after: Optional = [None if g is None else as_contiguous(g, real) for g in grad_last]
     sums: Tensor | None = None
     if grad_y.numel() == 0:
         sums = grad_y.new_zeros(rows, B, H, dtype=real)
         after = [grad_y.new_zeros(B, H) if g is None else g.clone() for g in after]
         of_bias = [] if bias is None else [torch.zeros_like(bias)]
         return [*grad_x, *_of_weights(sums, weights, cell.rows, groups), *_of_states(grad_y, after, initial), *of_bias]
-    first = [grad_y.new_zeros(B, H) if s is None else like(s, grad_y.dtype) for s in initial]
-    w, kept, written = [like(w, real) for w in weights], kept_inputs(cell, x, parts), one_by_one(cell, grad_x)
+    first = [grad_y.new_zeros(B, H) if s is None else as_contiguous(s, grad_y.dtype) for s in initial]
+    w, kept, written = [as_contiguous(w, real) for w in weights], kept_inputs(cell, x, parts), one_by_one(cell, grad_x)
     run: CellKernels | BlockKernels = kernels(cell)
     kernel, chunks = kernels(cell).backward, kernels(cell).backward_chunks
     bias_sums = [] if bias is None else [grad_y.new_zeros(len(cell.inputs), B, H, dtype=real)]
-    added = [] if bias is None else [like(bias, real)]
+    added = [] if bias is None else [as_contiguous(bias, real)]
     if norm:
         run, chunks = (blocked := block_kernels(cell, bias is not None)), None
         kernel = blocked.of_normalized if len(norm) > 2 else blocked.of_scaled
-    outputs = [dense(output)] if output is not None and len(norm) > 2 else []
+    outputs = [unit_stride(output)] if output is not None and len(norm) > 2 else []
     for block in blocks(every, grad_y, states, first, cell.has_output, lengths, reverse):
         steps = Steps(block.lengths, None if resets is None else block.of(resets), reverse, chunk)
         read, seen = [block.of(t) for t in kept], block.states
         if every > 1:
             again = [empty_like(block.of(grad_y)) for _ in range(cell.more_states)]
-            entering = [like(s, real) for s in block.before]
+            entering = [as_contiguous(s, real) for s in block.before]
             launch(run.states, run.states.defines, steps, (*seen, *read, *w, *entering, *again, *added))
             seen = [*seen, *again]
         before: Optional = [
@@ -83,7 +83,7 @@ def backward(
         launch(kernel, kernel.defines, steps, (*tensors, *results, *norm, *added, *bias_sums), chunks)
         after, sums = before, new_sums
     assert sums is not None
-    of_bias = [] if bias is None else [like(sum_rows(bias_sums[0].movedim(1, 0).flatten(1)), bias.dtype)]
+    of_bias = [] if bias is None else [as_contiguous(sum_rows(bias_sums[0].movedim(1, 0).flatten(1)), bias.dtype)]
     return [*grad_x, *_of_weights(sums, weights, cell.rows, groups), *_of_states(grad_y, after, initial), *of_bias]
 
 
@@ -93,7 +93,7 @@ def first_part(cell: Cell, grad_y: Tensor) -> Tensor:
 
 
 def _like_inputs(cell: Cell, grad_y: Tensor, x: list[Tensor], states: list[Tensor], parts: int) -> list[Tensor]:
-    """Memory for the gradients of the tensors that the inputs came in, laid out as those or as the output."""
+    """Allocates the gradients of the input tensors, with the layout of these or of the output."""
     y = grad_y if cell.has_output else states[0]
     if parts == len(cell.inputs):
         found = dict(zip(cell.kept, x, strict=True))
@@ -108,21 +108,27 @@ def _of_weights(sums: Tensor, weights: list[Tensor], rows: Sequence[int], groups
         part = sums[start : start + n]
         start += n
         if groups:
-            found.append(like(part.unflatten(1, (groups, -1)).sum(2).movedim(1, 0).reshape(groups, *w.shape), w.dtype))
+            found.append(
+                as_contiguous(part.unflatten(1, (groups, -1)).sum(2).movedim(1, 0).reshape(groups, *w.shape), w.dtype)
+            )
         else:
             total = sum_rows(part[0] if n == 1 else part.movedim(1, 0).flatten(1))
-            found.append(like(total if n == 1 and w.dim() == 1 else total.view(w.shape), w.dtype))
+            found.append(as_contiguous(total if n == 1 and w.dim() == 1 else total.view(w.shape), w.dtype))
     return found
 
 
 def _of_states(grad_y: Tensor, before: Optional, initial: Optional) -> list[Tensor]:
     found = zip(before, initial, strict=True)
-    return [grad_y.new_empty(0) if g is None or s is None else like(g, s.dtype) for g, s in found]
+    return [grad_y.new_empty(0) if g is None or s is None else as_contiguous(g, s.dtype) for g, s in found]
 
 
 def _fake(key, grad_y, grad_last, x, weights, initial, states, *options):
     cell, (parts, groups, *of_block) = cell_of(key), options[5:]
-    x, states, grad_y = [dense(t) for t in x], [dense(t) for t in states], first_part(cell, dense(grad_y))
+    x, states, grad_y = (
+        [unit_stride(t) for t in x],
+        [unit_stride(t) for t in states],
+        first_part(cell, unit_stride(grad_y)),
+    )
     grad_x = _like_inputs(cell, grad_y, x, states, parts)
     of_weights = [w.new_empty(groups, *w.shape) if groups else w.new_empty(w.shape) for w in weights]
     of_states = (grad_y.new_empty(0) if s is None else s.new_empty(s.shape) for s in initial)

@@ -1,4 +1,4 @@
-"""The forward op of every recurrence that is one function."""
+"""The forward op of every recurrence defined by one function."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,7 @@ from .cell_kernels import block_kernels, kernels
 from .cells import cell_of, one_by_one
 from .launch import launch
 from .norm import unit_statistics
-from .recurrence import dense, empty_like, like, register, widened
+from .recurrence import as_contiguous, empty_like, register, unit_stride, widened
 from .sequence import TYPES, Steps
 
 
@@ -31,16 +31,16 @@ def forward(
     """The output, the other states saved for backward (every `every`-th step; none if 0), and the last states.
 
     If `measured`, also the mean and variance of each unit's output, and the number of steps, (3, H) in float64. With
-    a `norm`, the numbers of Normalized in norm.cuh, the output is normalised. The `bias` is added to the inputs.
+    a `norm`, the arguments of Normalized in norm.cuh, the output is normalised. The `bias` is added to the inputs.
     """
     cell = cell_of(key)
-    inputs = one_by_one(cell, [dense(part) for part in x])
+    inputs = one_by_one(cell, [unit_stride(part) for part in x])
     first, y = inputs[0], output_like(inputs[0], cell.parts)
     (_, B, H), real = first.shape, TYPES[first.dtype][2]
-    before = [None if s is None else like(s, real) for s in initial]
+    before = [None if s is None else as_contiguous(s, real) for s in initial]
     last = [first.new_empty((B, H), dtype=real) for _ in initial]
     states = [
-        empty_like(first) if every else first.new_empty(1, B, H).expand(first.shape)  # all steps in one place
+        empty_like(first) if every else first.new_empty(1, B, H).expand(first.shape)  # all steps share memory
         for _ in range(cell.more_states)
     ]
     parts = [first.new_zeros((3, B, H), dtype=real)] if measured else []
@@ -48,32 +48,37 @@ def forward(
         for end, begin in zip(last, before, strict=True):
             end.zero_() if begin is None else end.copy_(begin)
     else:
-        tensors = (*inputs, *[like(w, real) for w in weights], *before, y, *states, *last, *parts, *norm)
+        tensors = (*inputs, *[as_contiguous(w, real) for w in weights], *before, y, *states, *last, *parts, *norm)
         run, steps = kernels(cell), Steps(lengths, resets, reverse, chunk)
         if not measured and not norm and bias is None:
             launch(run.forward, run.forward.defines, steps, tensors, run.forward_chunks)
         else:
             block = block_kernels(cell, bias is not None)
             kernel = block.measured if measured else block.normalized if norm else block.forward
-            launch(kernel, kernel.defines, steps, tensors if bias is None else (*tensors, like(bias, real)))
+            launch(kernel, kernel.defines, steps, tensors if bias is None else (*tensors, as_contiguous(bias, real)))
     kept = [kept_states(s, every, reverse) for s in states]
     statistics = [unit_statistics(part, lengths, len(first)) for part in parts]
-    return [y, *kept, *[like(end, last_type(first, s)) for end, s in zip(last, initial, strict=True)], *statistics]
+    return [
+        y,
+        *kept,
+        *[as_contiguous(end, last_type(first, s)) for end, s in zip(last, initial, strict=True)],
+        *statistics,
+    ]
 
 
 def output_like(x: Tensor, parts: int) -> Tensor:
-    """Memory for the output, of so many numbers for each hidden unit."""
+    """Allocates the output, with `parts` elements for each hidden unit."""
     return empty_like(x) if parts == 1 else widened(x, parts * x.shape[-1])
 
 
 def last_type(x: Tensor, initial: Tensor | None) -> torch.dtype:
-    """The type of a last state: that of the sequence, or of a first state that is wider."""
+    """The dtype of a last state: that of the sequence, or of a wider initial state."""
     return x.dtype if initial is None else torch.promote_types(x.dtype, initial.dtype)
 
 
 def _fake(key, x, weights, initial, lengths, resets, reverse, chunk, every, measured=False, norm=(), bias=None):
     cell = cell_of(key)
-    first = one_by_one(cell, [dense(part) for part in x])[0]
+    first = one_by_one(cell, [unit_stride(part) for part in x])[0]
     y, (T, *size) = output_like(first, cell.parts), first.shape
     kept = [
         y.new_empty(0) if every == 0 else empty_like(first) if every == 1 else y.new_empty(kept_size(T, every), *size)

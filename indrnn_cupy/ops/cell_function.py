@@ -1,4 +1,4 @@
-"""The recurrences that are one function as PyTorch differentiates them."""
+"""The autograd functions of recurrences defined by one function."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,11 +10,11 @@ from .cell_backward import backward, backward_op
 from .cell_forward import forward, forward_op
 from .cell_tangent import tangent_op
 from .cells import facts
-from .recurrence import backward_once, needs_gradient, seen_by_none_else, transformed
+from .recurrence import backward_once, can_call_directly, needs_gradient, transformed
 
 
 def split(tensors: Sequence[Any], *sizes: int) -> list[Any]:
-    """The tensors in groups of these sizes, and the rest if there is any."""
+    """Splits tensors into groups of these sizes, and the rest if there is any."""
     groups, start = [], 0
     for size in sizes:
         groups.append(tensors[start : start + size])
@@ -23,7 +23,7 @@ def split(tensors: Sequence[Any], *sizes: int) -> list[Any]:
 
 
 def compute(op, key, counts, options, lengths, resets, *tensors):
-    """The output, the last states, and the states that are kept."""
+    """The output, the last states, and the states to save."""
     x, weights, initial = split(tensors, *counts)
     y, *found = op(key, x, weights, initial, lengths, resets, *options)
     states, last = found[: -len(initial)], found[-len(initial) :]
@@ -31,13 +31,13 @@ def compute(op, key, counts, options, lengths, resets, *tensors):
 
 
 def inputs_to_save(key, x):
-    """The tensors of inputs that backward reads: some of them or, where all are in one, that."""
+    """The input tensors that backward reads: some of them, or the one that holds all inputs."""
     places, inputs, *_ = facts(key)
     return [x[n] for n in places] if len(x) == inputs else x[: len(places)]
 
 
 def save(ctx, arguments, found):
-    """Notes what backward reads."""
+    """Saves what backward reads."""
     _, key, counts, options, lengths, resets, *tensors = arguments
     x, weights, initial = split(tensors, *counts)
     saved = inputs_to_save(key, x)
@@ -51,7 +51,7 @@ def save(ctx, arguments, found):
 
 
 class CellFunction(torch.autograd.Function):
-    """Keeps what backward reads: inputs, weights and states."""
+    """Saves what backward reads: inputs, weights and states."""
 
     @staticmethod
     def forward(ctx, *arguments):
@@ -66,7 +66,7 @@ class CellFunction(torch.autograd.Function):
         grad_last, n_x = grads[: len(initial)], ctx.parts
         if grad_y is None:  # only last states are used: zeros that take no memory
             grad_y = states[0].new_zeros(ctx.shape[-1]).expand(ctx.shape)
-        op = backward if seen_by_none_else(grad_y) else backward_op
+        op = backward if can_call_directly(grad_y) else backward_op
         found = backward_once(
             op, ctx.key, grad_y, grad_last, x, weights, initial, states, lengths, resets, *ctx.options, n_x, 0
         )
@@ -76,7 +76,7 @@ class CellFunction(torch.autograd.Function):
 
 
 class TransformedCellFunction(CellFunction):
-    """The same for torch.func and forward mode, which take longer to come to it."""
+    """The same for torch.func and forward mode, with more overhead."""
 
     generate_vmap_rule = True
     forward = staticmethod(compute)
@@ -103,11 +103,11 @@ class TransformedCellFunction(CellFunction):
 
 
 def run(key, x, weights, initial, lengths, resets, reverse, chunk=None, every=1):
-    """The output and the last states of the recurrence that the ops call so; x: its inputs, one by one or joined.
+    """The output and the last states of the recurrence `key`; x: its inputs, one by one or joined.
 
-    Of the states, backward needs one step in `every`.
+    The states of every `every`-th step are saved for backward.
     """
-    op = forward if seen_by_none_else(x[0]) else forward_op
+    op = forward if can_call_directly(x[0]) else forward_op
     function = TransformedCellFunction if op is forward_op and transformed() else CellFunction
     if function is CellFunction and not needs_gradient(*x, *weights, *initial):
         found = op(key, x, weights, initial, lengths, resets, reverse, chunk, 0)

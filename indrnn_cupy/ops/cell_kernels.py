@@ -1,4 +1,4 @@
-"""The kernels of a recurrence that is one function: their parameter lists and texts, by its declaration."""
+"""The kernels of a recurrence defined by one function: their parameter lists and source, from its declaration."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from .chunks import Summary
 from .declaration import Parameter
 from .sequence import STEPS, SequenceKernel, sequence_kernel
 
-NUMBERS = 10240  # that a thread keeps for its lanes, in the first cache of a CPU's core
+CACHED_VALUES = 10240  # that a thread keeps for its lanes, in the L1 cache of a CPU core
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,7 +22,7 @@ class CellKernel(SequenceKernel):
     function: str = ""  # the header
     text: str = ""
 
-    __eq__ = object.__eq__  # others may have its name and its parameters, and another body
+    __eq__ = object.__eq__  # kernels with the same name and parameters may have different bodies
     __hash__ = object.__hash__
 
     def source(self) -> tuple[str, tuple[source.Parameter, ...]]:
@@ -35,7 +35,7 @@ class CellKernel(SequenceKernel):
 
 
 class CellKernels(NamedTuple):
-    """What a recurrence runs. Their tensors come in the order of the functions that they call."""
+    """The kernels of a recurrence, with tensors in the order of the functions that they call."""
 
     forward: CellKernel
     backward: CellKernel
@@ -46,10 +46,10 @@ class CellKernels(NamedTuple):
 
 
 class BlockKernels(NamedTuple):
-    """What a recurrence runs with a norm and a dropout; see norm.cuh."""
+    """The kernels of a recurrence with a norm and a dropout; see norm.cuh."""
 
     forward: CellKernel
-    measured: CellKernel  # forward, and what a norm's statistics come from
+    measured: CellKernel  # forward, which also measures statistics for a norm
     normalized: CellKernel  # forward with a norm whose statistics are known
     of_scaled: CellKernel  # backward of that, and of a norm with its own statistics
     of_normalized: CellKernel
@@ -60,7 +60,7 @@ class Argument(NamedTuple):
     """An argument of such a function: the tensors that it is made of, and its text."""
 
     tensors: list[str]  # C parameters
-    sequences: list[str]  # the names of those that are
+    sequences: list[str]  # the names of those that are sequences
     text: str
 
 
@@ -70,7 +70,7 @@ def walked(kind: str, names: Iterable[str], walk: str = "along({0}, {0}_t, {0}_b
 
 
 def side_by_side(kind: str, name: str, parts: int, walk: str = "along({0} + {1} * H, {0}_t, {0}_b)") -> Argument:
-    """Sequences in one tensor."""
+    """Sequences side by side in one tensor."""
     text = ", ".join(walk.format(name, part) for part in range(parts))
     return Argument([f"{kind}* {name}"] * bool(parts), [name] * bool(parts), text)
 
@@ -80,7 +80,7 @@ BEFORE = "against_one_before({0}, {0}_0, {0}_t, {0}_b)"
 
 
 def pointers(kind: str, names: Iterable[str], rows: Iterable[int] | None = None) -> Argument:
-    """One for each row; with one more, as C++ has no empty arrays."""
+    """One pointer for each row, and one more, as C++ has no empty arrays."""
     names = list(names)
     each = [f"{n} + {i} * H" for n, r in zip(names, rows or [1] * len(names), strict=True) for i in range(r)]
     return Argument([f"{kind}* {n}" for n in names], [], ", ".join((*each, "nullptr")))
@@ -93,7 +93,7 @@ def joined(*parts: Argument) -> Argument:
 
 
 def led_by(name: str, argument: Argument) -> Argument:
-    """With this sequence as the first, which stands for all in shape."""
+    """The argument with this sequence first, which determines the shape of all."""
     tensors = sorted(argument.tensors, key=lambda t: t.split()[-1] != name)
     return Argument(tensors, sorted(argument.sequences, key=lambda n: n != name), argument.text)
 
@@ -103,7 +103,7 @@ def pointer(kind: str, name: str) -> Argument:
 
 
 def mode(name: str, *numbers: str, kind: str = "const real") -> Argument:
-    """A mode of norm.cuh, with pointers to its numbers."""
+    """A mode of norm.cuh, with pointers to its arguments."""
     return Argument([f"{kind}* {n}" for n in numbers], [], f"{name}({', '.join(numbers)})")
 
 
@@ -112,8 +112,8 @@ class Tensors(NamedTuple):
 
     read: tuple[Argument, ...]  # inputs and weights
     forward: tuple[Argument, ...]
-    history: Argument  # what backward reads of the time
-    with_output: Argument  # and of the output, if that is no state
+    history: Argument  # the sequences that backward reads
+    with_output: Argument  # the same with the output, if it is not a state
     backward: tuple[Argument, ...]  # the rest
     states: tuple[Argument, ...]
     tangent: tuple[Argument, ...]
@@ -122,7 +122,7 @@ class Tensors(NamedTuple):
 @cache
 def tensors_of(cell: Cell) -> Tensors:
     x, w, s = (
-        [f"{prefix}{n}" for n in range(len(names))]  # which are nobody's names
+        [f"{prefix}{n}" for n in range(len(names))]  # generated, so that no name in a text matters
         for prefix, names in (("x", cell.inputs), ("w", cell.weights), ("s", cell.states))
     )
     kept, first, last = [x[n] for n in cell.kept], [f"{name}_0" for name in s], [f"{name}_n" for name in s]
@@ -188,7 +188,7 @@ def kernels(cell: Cell) -> CellKernels:
 
 @cache
 def block_kernels(cell: Cell, biased: bool) -> BlockKernels:
-    """Those with a norm and a dropout; `biased`: with a bias of the inputs too."""
+    """The kernels with a norm and a dropout; `biased`: also with a bias of the inputs."""
     t = tensors_of(cell)
 
     def made(what: str, tensors: Iterable[Argument], of: Argument, name: str, *sums: str) -> CellKernel:
@@ -210,7 +210,7 @@ def block_kernels(cell: Cell, biased: bool) -> BlockKernels:
 
 
 def kernel(cell: Cell, what: str, arguments: Iterable[Argument], mode: str = "") -> CellKernel:
-    """The kernel that calls the function `cell_` and `what` with these, and the resets."""
+    """The kernel that calls the function `cell_{what}` with these arguments and the resets."""
     arguments = list(arguments)
     tensors, sequences, _ = joined(*arguments)
     texts = [argument.text for argument in arguments]
@@ -225,7 +225,7 @@ def kernel(cell: Cell, what: str, arguments: Iterable[Argument], mode: str = "")
     if "against(" in text:
         text = text.replace("along(resets", "against(resets")
     rows, states = sum(cell.rows), len(cell.states)
-    lanes = NUMBERS // (2 * rows + 2 * states + 1 + (4 + 2 * len(cell.inputs) if mode else 0))
+    lanes = CACHED_VALUES // (2 * rows + 2 * states + 1 + (4 + 2 * len(cell.inputs) if mode else 0))
     tile = min(2048, max(64, 1 << lanes.bit_length() - 1))
     made = sequence_kernel(cell.file, name, ", ".join(tensors), tuple(sequences), tile=tile)
     counts = {"INPUTS": len(cell.inputs), "WEIGHTS": rows, "STATES": states, "KEPT": len(cell.kept)}
@@ -238,7 +238,7 @@ def kernel(cell: Cell, what: str, arguments: Iterable[Argument], mode: str = "")
 
 
 def functions(cell: Cell) -> str:
-    """What calls the functions of a cell."""
+    """The source that calls the functions of a cell."""
     places, place = {}, 0
     for parameter, rows in zip(cell.parameters, cell.rows_of_all, strict=True):
         places[parameter.name] = place, rows
@@ -262,7 +262,7 @@ INLINE void place_inputs(real* n, const real* kept) {{ {" ".join(inputs)} }}
 
 
 def _given(parameter: Parameter, cell: Cell, places: dict[str, tuple[int, int]]) -> str:
-    """What a gradient by hand gets for one of its parameters."""
+    """The argument for a parameter of a gradient by hand."""
     if parameter.role == "Gradient":
         names = ["output"] * cell.has_output + list(cell.states)
         return f"grads[{names.index(parameter.name.removeprefix('grad_'))}]"

@@ -6,7 +6,7 @@ from .cell_forward import last_type, output_like
 from .cell_kernels import kernels
 from .cells import cell_of, one_by_one
 from .launch import launch
-from .recurrence import dense, like, register
+from .recurrence import as_contiguous, register, unit_stride
 from .sequence import TYPES, Steps
 
 
@@ -22,13 +22,13 @@ def _tangent(
     resets: Tensor | None,
     reverse: bool,
 ) -> list[Tensor]:
-    """What the output and the last states change by along the directions d_x, d_weights and d_initial."""
+    """The derivatives of the output and the last states along the directions d_x, d_weights and d_initial."""
     cell = cell_of(key)
-    inputs, d_inputs = (one_by_one(cell, [dense(part) for part in parts]) for parts in (x, d_x))
+    inputs, d_inputs = (one_by_one(cell, [unit_stride(part) for part in parts]) for parts in (x, d_x))
     first = inputs[0]
     real = TYPES[first.dtype][2]
-    w, d_w = ([like(t, real) for t in tensors] for tensors in (weights, d_weights))
-    s, d_s = ([None if t is None else like(t, real) for t in tensors] for tensors in (initial, d_initial))
+    w, d_w = ([as_contiguous(t, real) for t in tensors] for tensors in (weights, d_weights))
+    s, d_s = ([None if t is None else as_contiguous(t, real) for t in tensors] for tensors in (initial, d_initial))
     d_y, d_last = output_like(first, cell.parts), [first.new_empty(first.shape[1:], dtype=real) for _ in s]
     if first.numel() == 0:
         d_last = [first.new_zeros(first.shape[1:]) if d is None else d.clone() for d in d_s]
@@ -40,7 +40,7 @@ def _tangent(
 
 def _fake(key, x, weights, initial, *_):
     cell = cell_of(key)
-    first = one_by_one(cell, [dense(part) for part in x])[0]
+    first = one_by_one(cell, [unit_stride(part) for part in x])[0]
     last = (first.new_empty(first.shape[1:], dtype=last_type(first, s)) for s in initial)
     return [output_like(first, cell.parts), *last]
 

@@ -1,4 +1,4 @@
-"""The ops of cells under torch.func.vmap: what is mapped becomes rows of the batch, or hidden units, of one launch."""
+"""The ops of cells under torch.func.vmap: the mapped dimension joins the batch, or the hidden units, of one launch."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -11,14 +11,14 @@ from .cell_forward import forward_op
 from .cell_tangent import tangent_op
 from .cells import cell_of, kept_inputs, one_by_one
 
-# Where rows and units lie in the tensors of an argument; None if there are none.
+# The dimensions of rows and units in the tensors of an argument; None if there is none.
 SEQUENCE, STATE, WEIGHT, LENGTHS, RESETS = (1, 2), (0, 1), (None, -1), (0, None), (1, None)
 ROWS, UNITS = 0, 1
 Place = tuple[int | None, int | None]
 
 
 def in_front(argument: Any, dims: Any, size: int) -> Any:
-    """A tensor, or all of a list, with the mapped dimension in front; None as it is."""
+    """A tensor, or each in a list, with the mapped dimension in front; None unchanged."""
     if argument is None:
         return None
     if not isinstance(argument, Tensor):
@@ -27,7 +27,7 @@ def in_front(argument: Any, dims: Any, size: int) -> Any:
 
 
 def fold(argument: Any, place: Place, into: int) -> Any:
-    """A tensor, or all of a list, with the dimension in front put into that of rows or units."""
+    """A tensor, or each in a list, with its first dimension folded into that of rows or units."""
     if argument is None:
         return None
     if not isinstance(argument, Tensor):
@@ -48,7 +48,7 @@ def unfold(tensor: Tensor, place: Place, into: int, size: int) -> Tensor:
 
 
 def each_alone(op: Callable[..., list[Tensor]], size: int, dims: Sequence[Any], arguments: Sequence[Any]) -> Any:
-    """Calls the op once for each: where weights are mapped, and lengths or resets too."""
+    """Calls the op once for each element, if weights are mapped and lengths or resets too."""
 
     def one(argument: Any, dim: Any, i: int) -> Any:
         if isinstance(argument, list | tuple):
@@ -59,11 +59,11 @@ def each_alone(op: Callable[..., list[Tensor]], size: int, dims: Sequence[Any], 
     return [torch.stack(results) for results in zip(*found, strict=True)], [0] * len(found[0])
 
 
-def way(key: str, dims: Sequence[Any], weights: int, steps: int) -> int | None:
-    """What the mapped dimension goes into; None if neither will do. The places of weights and of lengths and resets."""
+def fold_target(key: str, dims: Sequence[Any], weights: int, steps: int) -> int | None:
+    """What to fold the mapped dimension into, or None; `weights`, `steps`: the positions of these in `dims`."""
     if all(d is None for d in dims[weights]):
         return ROWS
-    if cell_of(key).parts > 1:  # whose units lie apart in the output
+    if cell_of(key).parts > 1:  # its units are not contiguous in the output
         return None
     return UNITS if all(d is None for d in dims[steps : steps + 2]) else None
 
@@ -74,13 +74,13 @@ def folded(places: Sequence[Place], into: int, size: int, dims: Sequence[Any], a
 
 
 def separate(key: str, x: list[Tensor], dims: list[int | None], size: int) -> tuple[list[Tensor], list[int]]:
-    """Inputs that lie side by side in one tensor, one by one."""
+    """Splits inputs that are side by side in one tensor."""
     parts = one_by_one(cell_of(key), in_front(x, dims, size))
     return parts, [0] * len(parts)
 
 
 def _forward(info, dims, key, x, *arguments):
-    if (into := way(key, dims, 2, 4)) is None:
+    if (into := fold_target(key, dims, 2, 4)) is None:
         return each_alone(forward_op, info.batch_size, dims, (key, x, *arguments))
     x, x_dims = separate(key, x, dims[1], info.batch_size) if into == UNITS else (x, dims[1])
     places = SEQUENCE, WEIGHT, STATE, LENGTHS, RESETS
@@ -91,7 +91,7 @@ def _forward(info, dims, key, x, *arguments):
 
 
 def unfolded(places, rest, found, into, size):
-    """The outputs with the mapped dimension in front, and where it is; those that are empty have none."""
+    """The outputs with the mapped dimension in front, and its position; None for empty outputs."""
     places = [*places, *([rest] * (len(found) - len(places)))]
     empty = [t.dim() == 1 and not t.numel() for t in found]
     outputs = [t if e else unfold(t, p, into, size) for t, p, e in zip(found, places, empty, strict=True)]
@@ -100,7 +100,7 @@ def unfolded(places, rest, found, into, size):
 
 def _tangent(info, dims, key, x, w, s, d_x, d_w, d_s, *steps):
     arguments = (x, w, s, d_x, d_w, d_s, *steps)
-    if (into := way(key, ((), (*dims[2], *dims[5]), *dims[7:9]), 1, 2)) is None:
+    if (into := fold_target(key, ((), (*dims[2], *dims[5]), *dims[7:9]), 1, 2)) is None:
         return each_alone(tangent_op, info.batch_size, dims, (key, *arguments))
     (x, x_dims), (d_x, d_dims) = (x, dims[1]), (d_x, dims[4])
     if into == UNITS:
@@ -113,7 +113,7 @@ def _tangent(info, dims, key, x, w, s, d_x, d_w, d_s, *steps):
 
 def _backward(info, dims, key, grad_y, grad_last, x, *arguments):
     size, cell, (*options, parts, groups) = info.batch_size, cell_of(key), arguments[5:]
-    if (into := way(key, dims, 4, 7)) is None:
+    if (into := fold_target(key, dims, 4, 7)) is None:
         return each_alone(backward_op, size, dims, (key, grad_y, grad_last, x, *arguments))
     x_dims, n_x = dims[3], parts
     if into == UNITS and parts != len(cell.inputs):

@@ -1,4 +1,4 @@
-"""Time in chunks that run side by side, exact: for few lanes and many steps on a GPU. See kernels/chunks.cu."""
+"""Chunks of time that run in parallel, exactly: for few lanes and many steps on a GPU. See kernels/chunks.cu."""
 
 import math
 from dataclasses import dataclass
@@ -18,16 +18,20 @@ STARTS = sequence_kernel(
 
 @dataclass(frozen=True)
 class Summary:
-    """How the chunks of a kernel are summed up."""
+    """How the chunks of a kernel are summarised."""
 
     kernel: SequenceKernel  # takes the first tensors of the kernel, then the summary
-    takes: int  # how many; the next one is what the kernel starts from
-    clamped: bool  # four numbers for each lane and chunk, else two; not every cell can be summed up so
-    sums: int | None  # the place of an output that each chunk has a part of
+    takes: int  # how many; the next one is the state that the kernel starts from
+    clamped: bool  # four values per lane and chunk, else two; not every cell has such a summary
+    sums: int | None  # the position of an output that is summed over chunks
 
 
 def chunk_steps(T: int, B: int, H: int) -> int:
-    """The steps of a chunk where the three passes take less time than one, by the model in docs/gpu.md; else 0."""
+    """The steps in a chunk if three passes take less time than one, by the model in docs/gpu.md; else 0.
+
+    Args:
+        T, B, H: time steps, batch size and hidden units.
+    """
     if T < 2048 or B * H > 2300 - 2.5e6 / T:
         return 0
     return max(64, 1 << math.ceil(math.log2(T / 256)))
@@ -35,11 +39,11 @@ def chunk_steps(T: int, B: int, H: int) -> int:
 
 @cache
 def can_sum_up(summary: Summary, dtype: torch.dtype, resets: bool, generation: int) -> bool:
-    """Whether a cell is linear in its state, or clamps what is: if not, its summary does not compile."""
+    """Whether a cell is linear in its state, or linear and clamped; otherwise its summary does not compile."""
     if not summary.clamped:
         return True
     if (folder := source.overlay()) and (folder / "activation.cuh").exists():
-        return False  # its relu may be another than one that clamps
+        return False  # its relu may not be a clamp
     try:
         kernel = summary.kernel
         cuda.load(
@@ -51,7 +55,7 @@ def can_sum_up(summary: Summary, dtype: torch.dtype, resets: bool, generation: i
 
 
 def launch(kernel: SequenceKernel, summary: Summary, steps: Steps, tensors: Tensors, chunk: int) -> None:
-    """Sums up all chunks, finds where each of them starts, and runs the kernel in each."""
+    """Summarises all chunks, computes the state at the start of each, and runs the kernel in each."""
     sequence = kernel.of(tensors)[0]
     T, B, H = sequence.shape
     chunks, real = gpu.grid(kernel, T, B, H, chunk)[-1], TYPES[sequence.dtype][2]

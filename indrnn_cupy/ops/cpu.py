@@ -1,4 +1,4 @@
-"""How the lanes of a sequence are divided on a CPU: tiles of lanes, which the threads of torch share."""
+"""How the lanes of a sequence are divided on a CPU: into tiles, shared among torch's threads."""
 
 import math
 from functools import cache
@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 
 from ..runtime import host
-from .sequence import SequenceKernel, Steps, Tensors, defines, numbers
+from .sequence import SequenceKernel, Steps, Tensors, defines, integers
 
-LANES = 64  # side by side: four or more SIMD registers, enough to hide the latency of one another
+LANES = 64  # in parallel: four or more SIMD registers, enough to hide each other's latency
 STREAM_BYTES = 8 << 20  # outputs above this leave the cache before they are read again
 SMALL = 1 << 15  # elements below which a second thread costs more than it saves
 
@@ -27,7 +27,7 @@ def launch(
         (B, 1, 1) if kernel.block_per_row else grid(kernel.tile, B, H, threads),
         threads,
         (*tensors, steps.lengths, steps.resets),
-        numbers(steps, sequences, chunk=T),
+        integers(steps, sequences, chunk=T),
     )
 
 
@@ -43,7 +43,7 @@ def layout(
 def grid(tile: int, B: int, H: int, threads: int) -> tuple[int, int, int]:
     """Blocks over the batch and over hidden units: tiles of neighbouring rows, an equal number for each thread.
 
-    A wide tile reads and writes long runs of memory at each step, which spares the translation of addresses.
+    A wide tile reads and writes long contiguous parts of memory at each step, which saves address translations.
     """
     lanes = math.ceil(H / LANES) * LANES
     unit_blocks = max(math.ceil(lanes / tile), min(math.ceil(H / LANES), threads // B))

@@ -3,7 +3,7 @@
 import torch
 
 from .egru_forms import backward, forward
-from .recurrence import backward_once, dense, needs_gradient, register, transformed, widened
+from .recurrence import backward_once, needs_gradient, register, transformed, unit_stride, widened
 
 _STATES = "Tensor? event0, Tensor? cell0, Tensor? trace0, "
 _STEPS = "Tensor? lengths, Tensor? resets, bool reverse, str reset_mode, float zoneout, Tensor? seeds, str? form"
@@ -13,7 +13,7 @@ _GRADS = ", ".join(f"Tensor? grad_{name}" for name in _OUTPUTS)
 
 
 def _fake_forward(x, recurrent, recurrent_bias, threshold, event0, cell0, trace0, lengths, resets, *options):
-    x, H = dense(x), x.shape[2] // 3
+    x, H = unit_stride(x), x.shape[2] // 3
     sequences = [widened(x, H) for _ in range(4)]
     states = [x.new_empty(x.shape[1], H) for _ in range(3)]
     return *sequences, *states, widened(x, 4 * H) if options[-1] else x.new_empty(0)
@@ -22,7 +22,7 @@ def _fake_forward(x, recurrent, recurrent_bias, threshold, event0, cell0, trace0
 def _fake_backward(*arguments):
     y, weights, states = arguments[7], arguments[10:13], arguments[13:16]
     like_state = (y.new_empty(0) if s is None else s.new_empty(s.shape) for s in states)
-    return widened(dense(y), 3 * y.shape[2]), *(w.new_empty(w.shape) for w in weights), *like_state
+    return widened(unit_stride(y), 3 * y.shape[2]), *(w.new_empty(w.shape) for w in weights), *like_state
 
 
 forward_op = register(
@@ -41,7 +41,7 @@ backward_op = register(
 
 
 class EGRUFunction(torch.autograd.Function):
-    """Keeps y, the cells, four gates, the weights and the initial states for backward."""
+    """Saves y, the cells, four gates, the weights and the initial states for backward."""
 
     @staticmethod
     def forward(ctx, x, recurrent, recurrent_bias, threshold, event0, cell0, trace0, dampening, support, *options):

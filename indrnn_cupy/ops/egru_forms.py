@@ -1,4 +1,4 @@
-"""The two forms of EGRU: all steps in one launch, in which events are used, or a matrix product for each step."""
+"""The two forms of EGRU: all steps in one launch that makes use of events, or a matrix product at each step."""
 
 import math
 
@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from .launch import launch
-from .recurrence import dense, like, sum_rows, widened
+from .recurrence import as_contiguous, sum_rows, unit_stride, widened
 from .sequence import TYPES, Steps, Tensors, sequence_kernel
 from .steps import earlier, one_at_a_time
 
@@ -32,19 +32,20 @@ BACKWARD = sequence_kernel(
 )
 RESET_MODES = ("subtract_threshold", "subtract_output", "none")
 FORMS = ("events", "dense")
-SAMPLE = 8  # steps of which the share of needed units is counted
+SAMPLE = 8  # steps in which the share of needed units is counted
 
 
 def egru_form(B: int, H: int, share: float, device: str = "cpu") -> str:
     """The form of EGRU that takes less time, "events" or "dense".
 
     Args:
-        B, H: rows of the batch, and units.
-        share: of the units that backward needs, at an event or within the slope. (Forward on a CPU is always "events".)
+        B, H: batch size, and number of units.
+        share: fraction of units that backward needs, at an event or within the slope. (Forward on a CPU is always
+            "events".)
         device: "cpu" or "cuda".
 
-    For two cores of a CPU as measured: a weight takes 37 ps where rows are read by themselves, and 14 ps in a matrix
-    product, which costs 100 us a step beside. On a GPU an estimate: few rows read few of the weights.
+    On a CPU, as measured on two cores: 37 ps per weight if rows are read individually, and 14 ps per weight plus 100 us
+    per step in a matrix product. On a GPU, an estimate: small batches read few of the weights.
     """
     if device != "cpu":
         return "events" if B <= 8 else "dense"
@@ -52,7 +53,7 @@ def egru_form(B: int, H: int, share: float, device: str = "cpu") -> str:
 
 
 def needed(y: Tensor, cells: Tensor, threshold: Tensor, support: Tensor, lengths: Tensor | None) -> float:
-    """The share of units at which backward needs the product with R, of some steps."""
+    """The share of units for which backward needs the product with R, in a sample of the steps."""
     every = math.ceil(len(y) / SAMPLE)
     y, cells = y[::every], cells[::every]
     near = (y != 0) | ((cells - threshold).abs() * support < 1)
@@ -62,7 +63,7 @@ def needed(y: Tensor, cells: Tensor, threshold: Tensor, support: Tensor, lengths
     return ((near & valid).sum() / (valid.sum().clamp(min=1) * y.shape[-1])).item()
 
 
-def cell(reset_mode: str, zoneout: float, drawn: bool) -> tuple[str, ...]:
+def cell_defines(reset_mode: str, zoneout: float, drawn: bool) -> tuple[str, ...]:
     """The defines that choose the cell's mathematics."""
     return f"RESET={reset_mode.upper()}", f"ZONEOUT={0 if not zoneout else 1 if drawn else 2}"
 
@@ -84,15 +85,15 @@ def forward(
     form: str | None,
     keep: bool,
 ) -> tuple[Tensor, ...]:
-    """y, cells, events, traces; the last event, cell and trace; and the gates, if they are to be kept, else nothing."""
+    """y, cells, events, traces; the last event, cell and trace; and the gates if `keep`, else an empty tensor."""
     T, B, W = x.shape
-    x, real = dense(x), TYPES[x.dtype][2]
-    recurrent, recurrent_bias, threshold = (like(w, real) for w in (recurrent, recurrent_bias, threshold))
+    x, real = unit_stride(x), TYPES[x.dtype][2]
+    recurrent, recurrent_bias, threshold = (as_contiguous(w, real) for w in (recurrent, recurrent_bias, threshold))
     y, *_ = outputs = [widened(x, W // 3) for _ in range(4)]
     gates = widened(x, W // 3 * 4) if keep else None
-    state = [begun(y, s) for s in (event0, cell0, trace0)]
+    state = [updatable_copy(y, s) for s in (event0, cell0, trace0)]
     if y.numel():
-        defines, chance = cell(reset_mode, zoneout, seeds is not None), y.new_full((1,), zoneout, dtype=real)
+        defines, chance = cell_defines(reset_mode, zoneout, seeds is not None), y.new_full((1,), zoneout, dtype=real)
         if form is None:
             form = "events" if y.device.type == "cpu" else egru_form(B, W // 3, 1.0, "cuda")
         if form == "events":
@@ -134,20 +135,20 @@ def backward(
     seeds: Tensor | None,
     form: str | None,
 ) -> tuple[Tensor, ...]:
-    """The gradients of x, the recurrent weights and bias, the threshold, and the first event, cell and trace."""
+    """The gradients of x, the recurrent weights and bias, the threshold, and the initial event, cell and trace."""
     T, B, H = y.shape
     real = TYPES[y.dtype][2]
-    y, cells, gates = kept = [dense(s) for s in (y, cells, gates)]
+    y, cells, gates = kept = [unit_stride(s) for s in (y, cells, gates)]
     nothing = y.new_zeros(H).expand(y.shape)  # takes no memory
-    upstream = [nothing if g is None else dense(g) for g in (grad_y, grad_cells, grad_events, grad_traces)]
-    matrix, heights, *slope = (like(w, real) for w in (recurrent, threshold, dampening, support))
-    first_event, first_cell = (y.new_zeros(B, H) if s is None else like(s, y.dtype) for s in (event0, cell0))
-    state = [begun(y, g) for g in (grad_event_n, grad_cell_n, grad_trace_n)]
+    upstream = [nothing if g is None else unit_stride(g) for g in (grad_y, grad_cells, grad_events, grad_traces)]
+    matrix, heights, *slope = (as_contiguous(w, real) for w in (recurrent, threshold, dampening, support))
+    first_event, first_cell = (y.new_zeros(B, H) if s is None else as_contiguous(s, y.dtype) for s in (event0, cell0))
+    state = [updatable_copy(y, g) for g in (grad_event_n, grad_cell_n, grad_trace_n)]
     grad_x, grad_products = widened(y, 3 * H), y.new_empty(T, B, 3 * H, dtype=real)
     grad_threshold = y.new_zeros(B, H, dtype=real)
     before = [earlier(y, first_event, t, lengths, reverse) for t in range(T)]
     if y.numel():
-        defines, chance = cell(reset_mode, zoneout, seeds is not None), y.new_full((1,), zoneout, dtype=real)
+        defines, chance = cell_defines(reset_mode, zoneout, seeds is not None), y.new_full((1,), zoneout, dtype=real)
         if form is None:
             share = needed(y, cells, heights, slope[1], lengths) if y.device.type == "cpu" else 1.0
             form = egru_form(B, H, share, y.device.type)
@@ -167,13 +168,13 @@ def backward(
         events = events.masked_fill(resets.unsqueeze(-1), 0)
     rows = grad_products.flatten(0, 1)
     sums = events.to(real).flatten(0, 1).t() @ rows, sum_rows(rows), sum_rows(grad_threshold)
-    weights = (like(g, w.dtype) for g, w in zip(sums, (recurrent, recurrent_bias, threshold), strict=True))
+    weights = (as_contiguous(g, w.dtype) for g, w in zip(sums, (recurrent, recurrent_bias, threshold), strict=True))
     initial = zip(state, (event0, cell0, trace0), strict=True)
     return grad_x, *weights, *(y.new_empty(0) if s is None else g.to(s.dtype) for g, s in initial)
 
 
-def begun(y: Tensor, state: Tensor | None) -> Tensor:
-    """A state, or the gradient of one, for a kernel to go on with: a copy, or zeros."""
+def updatable_copy(y: Tensor, state: Tensor | None) -> Tensor:
+    """A copy of a state, or of its gradient, for a kernel to update; zeros if it is None."""
     real = TYPES[y.dtype][2]
     if state is None:
         return y.new_zeros(y.shape[1:], dtype=real)

@@ -1,4 +1,4 @@
-"""Launches a kernel where its tensors are."""
+"""Launches a kernel on the device of its tensors."""
 
 from torch import Tensor
 
@@ -17,13 +17,15 @@ def launch(
 ) -> None:
     """Runs a kernel over sequences that are not empty.
 
-    `cell` are the defines that choose the cell's mathematics. With a summary, time may be cut into chunks on a GPU: as
-    `steps` say, or else for few lanes and many steps.
+    `cell` are the defines that choose the cell's mathematics. With a summary, time may be split into chunks on a GPU:
+    as `steps` specify, or by default for few lanes and many steps.
     """
     sequences = kernel.of(tensors)
     if not on_gpu(sequences[0]):
         if not sequences[0].is_cpu:
-            raise ValueError(f"{kernel.name} got tensors on {sequences[0].device}; it runs on a CPU or a CUDA device")
+            raise ValueError(
+                f"{kernel.name} got tensors on {sequences[0].device}, expected a CPU or a CUDA device; move them"
+            )
         return cpu.launch(kernel, cell, steps, tensors, sequences)
     chunk = chunks.chunk_steps(*sequences[0].shape) if steps.chunk is None else steps.chunk
     if (

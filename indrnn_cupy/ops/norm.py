@@ -1,10 +1,10 @@
-"""The passes of a norm over a sequence that are not part of a recurrence's; see kernels/norm.cu."""
+"""The passes of a norm over a sequence outside the passes of a recurrence; see kernels/norm.cu."""
 
 import torch
 from torch import Tensor
 
 from .launch import launch
-from .recurrence import dense, empty_like, register
+from .recurrence import empty_like, register, unit_stride
 from .sequence import Steps, sequence_kernel
 
 NORMALIZE = sequence_kernel(
@@ -27,26 +27,26 @@ UNIT_SUMS = sequence_kernel(
 def normalize(
     y: Tensor, mean: Tensor, rate: Tensor, bias: Tensor, mask: Tensor | None, lengths: Tensor | None
 ) -> Tensor:
-    """((y - mean) * rate + bias) * mask, the mask (B, H), the others (H,); 0 past a row's length."""
-    y, z = dense(y), empty_like(y)
+    """((y - mean) * rate + bias) * mask, with a mask (B, H), the others (H,); 0 past a row's length."""
+    y, z = unit_stride(y), empty_like(y)
     if y.numel():
         launch(NORMALIZE, (), Steps(lengths, chunk=0), (y, mean, rate, bias, mask, z))
     return z
 
 
 def normalize_sums(grad_z: Tensor, y: Tensor, mean: Tensor, mask: Tensor | None, lengths: Tensor | None) -> Tensor:
-    """For each unit the sums of the masked gradient of z, and of that times y - mean: (2, H) in float64."""
+    """For each unit, the sums of the masked gradient of z, and of its product with y - mean: (2, H) in float64."""
     _, B, H = y.shape
     totals = mean.new_zeros(2, H, dtype=torch.float64)
     if y.numel():
         sums = mean.new_empty(2, B, H)
-        launch(SUMS, (), Steps(lengths, chunk=0), (dense(grad_z), dense(y), mean, sums))
+        launch(SUMS, (), Steps(lengths, chunk=0), (unit_stride(grad_z), unit_stride(y), mean, sums))
         launch(UNIT_SUMS, (), Steps(), (sums.view(2 * B, 1, H), mask, totals))
     return totals
 
 
 def unit_statistics(parts: Tensor, lengths: Tensor | None, T: int) -> Tensor:
-    """The mean, variance and number of steps of each unit, (3, H) in float64, from what was measured of its lanes."""
+    """The mean, variance and number of steps of each unit, (3, H) in float64, from the measurements of its lanes."""
     _, B, H = parts.shape
     statistics = parts.new_zeros(3, H, dtype=torch.float64)
     if B and H:

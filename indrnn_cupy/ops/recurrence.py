@@ -1,4 +1,4 @@
-"""What every recurrence's op shares: its registration, its gradient, and the memory of its tensors."""
+"""What all ops share: registration, gradients, and the memory of tensors."""
 
 from collections.abc import Callable
 from typing import Any
@@ -25,7 +25,7 @@ def register(name: str, schema: str, function: Callable[..., Any], fake: Callabl
 
 
 def needs_gradient(*tensors: Tensor | None) -> bool:
-    """Whether autograd has to know of an op on these: for a short sequence it takes as long as the op itself."""
+    """Whether autograd has to record an op on these: for a short sequence, that takes as long as the op itself."""
     if torch.is_grad_enabled():
         for tensor in tensors:
             if tensor is not None and tensor.requires_grad:
@@ -35,27 +35,27 @@ def needs_gradient(*tensors: Tensor | None) -> bool:
 
 @torch.compiler.assume_constant_result
 def differentiated_by_func() -> bool:
-    """Whether torch.func differentiates, of which torch.compile loses what an op's gradient is."""
+    """Whether torch.func differentiates, where torch.compile loses the gradient of an op."""
     keys = [interpreter.key() for interpreter in retrieve_all_functorch_interpreters()]
     return TransformType.Grad in keys or TransformType.Jvp in keys
 
 
 def transformed() -> bool:
-    """Whether torch.func or forward mode looks on."""
+    """Whether torch.func or forward mode is active."""
     if torch.compiler.is_compiling():
         if differentiated_by_func():
             raise RuntimeError(
                 "torch.compile does not see the gradient of a recurrence inside torch.func; call torch.func outside of "
-                "what is compiled, or compile a function that ends in .backward()"
+                "the compiled function, or compile a function that ends in .backward()"
             )
         return False
     return torch.autograd.forward_ad._current_level >= 0 or torch._C._are_functorch_transforms_active()
 
 
-def seen_by_none_else(tensor: Tensor) -> bool:
-    """Whether an op's function may be called itself: for a short sequence the way to it takes as long as the op.
+def can_call_directly(tensor: Tensor) -> bool:
+    """Whether the function of an op can be called directly: for a short sequence, dispatch takes as long as the op.
 
-    Not so where a compiler, a tracer or a mode wants to see the op, and for tensors without numbers.
+    It cannot if a compiler, a tracer or a mode has to see the op, nor for tensors without data.
     """
     if torch.compiler.is_compiling():
         return False
@@ -64,7 +64,7 @@ def seen_by_none_else(tensor: Tensor) -> bool:
 
 
 class OnlyOnce(torch.autograd.Function):
-    """Calls a backward op such that differentiating its results again is an error, not a silent zero."""
+    """Calls a backward op such that differentiating its results again raises an error instead of giving zeros."""
 
     generate_vmap_rule = True
 
@@ -87,42 +87,42 @@ class OnlyOnce(torch.autograd.Function):
 
 
 def backward_once(op: Callable[..., Any], *arguments: Any) -> Any:
-    """Calls a backward op, guarded where a graph of the gradient is made."""
+    """Calls a backward op, guarded if a graph of the gradient is recorded."""
     if torch.is_grad_enabled() and not torch.compiler.is_compiling():
         tensors, structure = tree_flatten(arguments)
         return OnlyOnce.apply(op, structure, *tensors)
     return op(*arguments)
 
 
-def dense(sequence: Tensor) -> Tensor:
-    """The sequence itself if its hidden units lie side by side, whatever the strides of time and batch; else a copy."""
+def unit_stride(sequence: Tensor) -> Tensor:
+    """The sequence itself if its hidden units have stride 1, whatever the strides of time and batch; else a copy."""
     return sequence if sequence.stride(-1) == 1 or sequence.shape[-1] == 1 else sequence.contiguous()
 
 
 def empty_like(sequence: Tensor) -> Tensor:
-    """Memory for an output, laid out as the sequence if that has its hidden units side by side."""
+    """Allocates an output, with the layout of the sequence if its hidden units have stride 1."""
     output = torch.empty_like(sequence)
-    if sequence.is_contiguous() or dense(output) is output:
+    if sequence.is_contiguous() or unit_stride(output) is output:
         return output
     return torch.empty_like(sequence, memory_format=torch.contiguous_format)  # of a sequence that overlaps itself
 
 
 def widened(sequence: Tensor, width: int) -> Tensor:
-    """Memory for a sequence of another width, its time and batch in the order of this one."""
+    """Allocates a sequence of another width, with the order of time and batch in memory of this one."""
     T, B, _ = sequence.shape
     if sequence.stride(0) < sequence.stride(1):
         return sequence.new_empty(B, T, width).transpose(0, 1)
     return sequence.new_empty(T, B, width)
 
 
-def like(tensor: Tensor, dtype: torch.dtype) -> Tensor:
-    """A weight or a state as a kernel reads it."""
+def as_contiguous(tensor: Tensor, dtype: torch.dtype) -> Tensor:
+    """A weight or a state as a kernel reads it, contiguous and in this dtype."""
     return tensor if tensor.dtype == dtype and tensor.is_contiguous() else tensor.to(dtype).contiguous()
 
 
 def sum_rows(rows: Tensor) -> Tensor:
-    """The sum over the first dimension, in one order for any number of threads."""
+    """The sum over the first dimension, in the same order for any number of threads."""
     if rows.shape[0] == 1:
         return rows.view(-1)
     one = rows.shape[1] == 1 and len(rows)
-    return rows.cumsum(0)[-1] if one else rows.sum(0)  # torch divides a sum to one number by threads
+    return rows.cumsum(0)[-1] if one else rows.sum(0)  # torch divides a sum to one element among threads

@@ -16,7 +16,7 @@ TYPES = {
     torch.float16: ("Half", "float", torch.float32),
     torch.bfloat16: ("BFloat16", "float", torch.float32),
 }
-# What every kernel takes between its tensors and their strides.
+# The parameters of every kernel between its tensors and their strides.
 STEPS = (
     "const long long* lengths, const bool* resets, long long T, long long B, long long H, long long reverse, "
     "long long chunk, long long resets_t, long long resets_b"
@@ -30,24 +30,24 @@ class Steps(NamedTuple):
     lengths: Tensor | None = None  # (B,) int64
     resets: Tensor | None = None  # (T, B) bool
     reverse: bool = False
-    chunk: int | None = None  # of a GPU: steps that run side by side with others; 0 for all in turn, None to choose
+    chunk: int | None = None  # on a GPU, the steps in a parallel chunk; 0 for no chunks, None for a default
 
 
 @dataclass(frozen=True)
 class SequenceKernel(Kernel):
     """A kernel that takes its tensors, STEPS, and the strides over time and batch of those that are sequences."""
 
-    sequences: tuple[int, ...]  # the places of the (T, B, H) tensors among its tensors
-    tile: int = 2048  # lanes whose numbers fit the first cache of a CPU's core
+    sequences: tuple[int, ...]  # the positions of the (T, B, H) tensors among its tensors
+    tile: int = 2048  # lanes whose values fit the L1 cache of a CPU core
     defines: tuple[str, ...] = ()  # that choose the mathematics
     small: bool = False  # over the lanes of a batch, not over time
-    block_per_row: bool = False  # a block has a row of the batch with all its hidden units, which need each other
+    block_per_row: bool = False  # a block has a row of the batch with all its hidden units, which depend on each other
 
-    def __hash__(self) -> int:  # short, as every launch looks something up by it
+    def __hash__(self) -> int:  # cheap, as every launch looks something up by it
         return hash(self.name)
 
     def of(self, tensors: Tensors) -> list[Tensor]:
-        """Those of its tensors that are sequences; the first stands for all in shape and type."""
+        """Those of its tensors that are sequences; the first determines the shape and dtype of all."""
         return [tensors[place] for place in self.sequences]  # type: ignore[misc]  # a sequence is never None
 
 
@@ -59,8 +59,8 @@ def sequence_kernel(file: str, name: str, tensors: str, sequences: tuple[str, ..
     return SequenceKernel(file, name, ", ".join((tensors, STEPS, *strides)), places, **options)
 
 
-def numbers(steps: Steps, sequences: Sequence[Tensor | None], chunk: int) -> list[int]:
-    """The whole numbers among a kernel's parameters, in their order; `sequences` after the first may be None."""
+def integers(steps: Steps, sequences: Sequence[Tensor | None], chunk: int) -> list[int]:
+    """The integer arguments of a kernel, in their order; `sequences` after the first may be None."""
     resets = (0, 0) if steps.resets is None else steps.resets.stride()
     values = [*sequences[0].shape, int(steps.reverse), chunk, *resets]  # type: ignore[union-attr]
     for sequence in sequences:

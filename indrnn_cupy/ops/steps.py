@@ -1,4 +1,4 @@
-"""A recurrence that goes through time one launch for each step."""
+"""A recurrence with one launch per step."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -10,7 +10,7 @@ from .sequence import Steps
 
 
 def earlier(sequence: Tensor, initial: Tensor, t: int, lengths: Tensor | None, reverse: bool) -> Tensor:
-    """What a sequence was before step t, (B, H)."""
+    """The step of a sequence before step t, (B, H)."""
     before = t + 1 if reverse else t - 1
     if not 0 <= before < len(sequence):
         return initial
@@ -20,7 +20,7 @@ def earlier(sequence: Tensor, initial: Tensor, t: int, lengths: Tensor | None, r
 
 
 class Step(NamedTuple):
-    """One step of a recurrence that goes through time a step at a time."""
+    """One step of a recurrence with one launch per step."""
 
     t: int
     steps: Steps

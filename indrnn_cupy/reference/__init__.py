@@ -1,4 +1,4 @@
-"""Every recurrence in plain PyTorch: what the kernels are held to, with the signatures of `functional`."""
+"""Every recurrence in plain PyTorch, with the signatures of `functional`; the kernels are tested against them."""
 
 from .cells import hgrn, hgrn_complex, indygru, indylstm, lru, qrnn, rglru, sru, unicornn
 from .egru import egru, zoneout_mask, zoneout_seeds

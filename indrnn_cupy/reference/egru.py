@@ -25,7 +25,7 @@ def egru(
     reverse: bool = False,
     batch_first: bool = False,
 ) -> tuple[Tensor, tuple[Tensor, ...], tuple[Tensor, ...]]:
-    """A GRU whose units are seen by others only above their threshold; see `functional.egru`."""
+    """A GRU in which other units see a unit only above its threshold; see `functional.egru`."""
     T, B, H = x.shape[1 if batch_first else 0], x.shape[0 if batch_first else 1], len(threshold)
     seeds = zoneout_seeds(x, T) if zoneout and training else None
     if seeds is not None:
@@ -50,7 +50,7 @@ def egru(
 
 
 class Event(torch.autograd.Function):
-    """1 above 0, else 0; for a gradient its slope is dampening * max(0, 1 - support * |distance|)."""
+    """1 above 0, else 0, with the surrogate slope `dampening * max(0, 1 - support * |distance|)`."""
 
     @staticmethod
     def forward(ctx, distance, dampening, support):
@@ -68,7 +68,7 @@ def zoneout_seeds(x: Tensor, T: int) -> Tensor:
 
 
 def zoneout_mask(seeds: Tensor, B: int, H: int, zoneout: float) -> Tensor:
-    """Which cells zoneout keeps, (T, B, H): SplitMix64 from each step's seed, as in kernels/egru.cu."""
+    """Marks the cells that zoneout keeps, (T, B, H): SplitMix64 of the seed of each step, as in kernels/egru.cu."""
     places = torch.arange(1, B * H + 1, device=seeds.device).view(B, H)
     bits = seeds[:, None, None] + (0x9E3779B97F4A7C15 - 2**64) * places
     for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):

@@ -1,4 +1,4 @@
-"""How a step in plain PyTorch runs over a sequence: with lengths, resets, in reverse, batch first."""
+"""Runs a step in plain PyTorch over a sequence: with lengths, resets, in reverse, batch first."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -26,9 +26,9 @@ def run_cell(
     batch_first: bool,
     width: int | None = None,
 ) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
-    """Every state of a cell after each step, and the last; 16-bit input is worked on in float32.
+    """The states of a cell after each step, and the last states; 16-bit input is computed in float32.
 
-    `width` is that of the states, if not of x.
+    `width` is the width of the states, by default that of x.
     """
     dtype = x.dtype
     x = (x.transpose(0, 1) if batch_first else x).to(torch.promote_types(dtype, torch.float32))
@@ -64,9 +64,9 @@ def run_step(
     batch_first: bool = False,
     parts: int = 1,
 ) -> tuple[Tensor, Any]:
-    """The output and the last state, of several a tuple; `step(*inputs, *states)` gives the output and the states.
+    """The output and the last state, or a tuple of several; `step(*inputs, *states)` returns the output and the states.
 
-    x has `gates` inputs side by side, the output `parts` numbers for each unit.
+    x has `gates` inputs side by side; the output has `parts` elements for each unit.
     """
     H, B = x.shape[-1] // gates, x.shape[0 if batch_first else 1]
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from .run import run_step
 
-# The slopes that stand for that of a spike, at a distance from the threshold.
+# Surrogate slopes of a spike, as functions of the distance from the threshold.
 SURROGATES: dict[str, Callable[[Tensor], Tensor]] = {
     "triangle": lambda x: (1 - x.abs()).relu(),
     "sigmoid": lambda x: torch.sigmoid(x) * torch.sigmoid(-x),
@@ -19,7 +19,7 @@ SURROGATES: dict[str, Callable[[Tensor], Tensor]] = {
 
 
 class Spike(torch.autograd.Function):
-    """1 above 0, else 0; NaN comes through."""
+    """1 above 0, else 0; NaN is propagated."""
 
     @staticmethod
     def forward(ctx, distance, surrogate):

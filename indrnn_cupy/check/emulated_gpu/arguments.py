@@ -1,4 +1,4 @@
-"""The arguments of a launch, held against the kernel's parameters as no driver does.
+"""Checks the arguments of a launch against the kernel's parameters, which no driver does.
 
 CuPy passes a Python int as an int64 and a float as a float64, a NumPy scalar by its size, and never looks at what the
 kernel expects: a wrong type is read as garbage.
@@ -17,7 +17,7 @@ from .ptx import DTYPES, Kernel
 def bind_arguments(
     kernel: Kernel, values: Sequence[Any], statistics: Counter[str]
 ) -> tuple[dict[str, np.ndarray], GlobalMemory]:
-    """What each parameter holds, and the memory that the pointers among them point to; raises TypeError."""
+    """The value of each parameter, and the memory that the pointers among them point to; raises TypeError."""
     if len(values) != len(kernel.parameters):
         raise TypeError(f"{kernel.name}: {len(values)} arguments for {len(kernel.parameters)} parameters")
     held: dict[str, np.ndarray] = {}
@@ -39,7 +39,7 @@ def bind_arguments(
 
 
 def scalar_type(value: Any) -> np.dtype:
-    """The type as which CuPy passes a number."""
+    """The type that CuPy uses to pass a number."""
     if isinstance(value, np.generic):
         return value.dtype
     if type(value) in (bool, int, float):

@@ -12,7 +12,7 @@ TO_WHOLE: dict[str, Callable[..., np.ndarray]] = {"rni": np.rint, "rzi": np.trun
 
 
 def clipped_to_integer(x: np.ndarray, dtype: np.dtype) -> np.ndarray:
-    """Whole numbers beyond the integer type become its nearest; NaN becomes 0."""
+    """Converts whole numbers to an integer type, clamped to its range; NaN becomes 0."""
     limits = np.iinfo(dtype)
     wide = x.astype(np.float64)
     integer = wide.astype(dtype)
@@ -22,7 +22,7 @@ def clipped_to_integer(x: np.ndarray, dtype: np.dtype) -> np.ndarray:
     return integer
 
 
-# From what to what: how, and the modifiers that it may have.
+# For each source and result type, the function and the modifiers that it may have.
 CONVERSIONS: dict[tuple[str, str], tuple[Callable[[np.ndarray, np.dtype], np.ndarray], set[str]]] = {
     ("integer", "integer"): (np.ndarray.astype, set()),
     ("integer", "float"): (np.ndarray.astype, {"rn"}),

@@ -1,12 +1,12 @@
-"""What the emulated GPU refuses to do."""
+"""The errors of the emulated GPU."""
 
 
 class Fault(RuntimeError):
-    """A kernel did what a GPU punishes with an error or, worse, with wrong numbers."""
+    """A kernel did something that leads to an error or, worse, to wrong results on a GPU."""
 
 
 class UnknownInstruction(NotImplementedError):
-    """An instruction that this interpreter was not taught."""
+    """An instruction that this interpreter does not know."""
 
     def __init__(self, text: str, reason: str = "unknown instruction") -> None:
         super().__init__(f"{reason}: {text}")

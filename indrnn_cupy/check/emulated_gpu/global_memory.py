@@ -44,7 +44,7 @@ class Argument(Region):
         return offsets
 
     def check_warps(self, access: Access, offsets: np.ndarray, touched: np.ndarray) -> None:
-        """A byte's last reader and last writer are held as a number: WARP for each interval, and the warp."""
+        """The last reader and the last writer of a byte are stored as `WARP * interval + warp`."""
         start = access.interval * WARP
         own = (start + access.threads // WARP)[:, None]
         seen = [self.written[touched]]
@@ -62,16 +62,16 @@ class GlobalMemory(Memory):
 
     def __init__(self, arguments: dict[int, Argument], nulls: list[str], statistics: Counter[str]) -> None:
         self.arguments, self.nulls, self.statistics = arguments, nulls, statistics
-        self.block = 0  # the one that runs
+        self.block = 0  # the running block
         self.interval = 0  # between two barriers of a block
 
     def begin(self, block: int) -> None:
-        """A new block begins."""
+        """Starts a new block."""
         self.block = block
         self.synchronize()
 
     def synchronize(self) -> None:
-        """All threads passed a barrier: what went before can no longer race with what comes."""
+        """All threads passed a barrier: earlier accesses can no longer race with later ones."""
         self.interval += 1
 
     def reach(self, access: Access) -> Reached:
@@ -86,7 +86,7 @@ class GlobalMemory(Memory):
             yield chosen, argument, argument.locate(access.part(chosen))
 
     def lost(self, access: Access) -> Fault:
-        """What to say of addresses that were not computed from an array argument."""
+        """The fault for addresses that were not computed from an array argument."""
         address = int(access.addresses[0])
         what = f"{access.word} of {access.size} bytes by thread {access.threads[0]}"
         if self.nulls and abs(address) < 1 << 40:  # below any host address
@@ -94,7 +94,7 @@ class GlobalMemory(Memory):
         return Fault(f"out of bounds: {what} at address {address:#x}, which belongs to no argument")
 
     def count(self, access: Access) -> None:
-        """Bytes, requests (one for each warp) and 32-byte sectors (the fewer for a request, the better coalesced)."""
+        """Counts bytes, requests (one per warp) and 32-byte sectors (the fewer per request, the better coalesced)."""
         warps, sectors = access.threads // WARP, access.addresses // SECTOR
         order = np.lexsort((sectors, warps))
         change = (np.diff(warps[order]) != 0) | (np.diff(sectors[order]) != 0)

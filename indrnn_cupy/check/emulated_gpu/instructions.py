@@ -1,8 +1,8 @@
-"""What the instructions compute that touch nothing but the registers of their own thread.
+"""The instructions that use only the registers of their own thread.
 
-The tables map an opcode with the modifiers that matter to a signature and a function on all threads of a block. The
+The tables map an opcode with its relevant modifiers to a signature and a function on all threads of a block. The
 letters of a signature: t the type of the instruction, w the integer twice as wide, u an unsigned 32-bit integer, p a
-predicate. To teach the interpreter an instruction, add a line.
+predicate. To support another instruction, add a line.
 """
 
 from collections.abc import Callable
@@ -41,7 +41,7 @@ def high_half(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 
 def extract_bits(x: np.ndarray, start: np.ndarray, length: np.ndarray) -> np.ndarray:
-    """Shifted out at the top, then back down, which spreads the sign of a signed type."""
+    """Shifts left, then right, which extends the sign of a signed type."""
     bits = np.uint32(8 * x.itemsize)
     above = bits - np.minimum((start & 0xFF) + (length & 0xFF), bits)
     return (x << above.astype(x.dtype)) >> (above + (start & 0xFF)).astype(x.dtype)
@@ -90,7 +90,7 @@ ANY_TYPE: Table = {
 INTEGER: Table = {
     **ANY_TYPE,
     **comparisons({**ORDER, **UNSIGNED_ORDER, "ne": np.not_equal}),
-    "cvta.to.global": ("t = t", lambda address: address),  # memory.py has one address space for all
+    "cvta.to.global": ("t = t", lambda address: address),  # memory.py has a single address space
     "cvta.to.shared": ("t = t", lambda address: address),
     "cvta.shared": ("t = t", lambda address: address),
     "add": ("t = t t", np.add),
@@ -110,7 +110,7 @@ INTEGER: Table = {
     "and": ("t = t t", np.bitwise_and),
     "or": ("t = t t", np.bitwise_or),
     "xor": ("t = t t", np.bitwise_xor),
-    "shl": ("t = t u", np.left_shift),  # numpy, like PTX, shifts everything out where the shift is too long
+    "shl": ("t = t u", np.left_shift),  # numpy, like PTX, shifts everything out if the shift is too long
     "shr": ("t = t u", np.right_shift),
     "popc": ("u = t", np.bitwise_count),
     "bfe": ("t = t u u", extract_bits),
@@ -151,7 +151,7 @@ FINISH = {"rn", "approx", "full", "ftz", "sat"}  # modifiers of any float operat
 
 
 def operation(instruction: Instruction) -> Operation:
-    """What an instruction computes, and from what; raises UnknownInstruction."""
+    """The operation of an instruction; raises UnknownInstruction."""
     if instruction.opcode == "cvt" and len(instruction.types) == 2:
         result, source = instruction.types
         return Operation(conversion(instruction), result, (source,))
@@ -167,6 +167,6 @@ def operation(instruction: Instruction) -> Operation:
 
 
 def finished(function: Function, finish: set[str]) -> Function:
-    """The function with its result clipped and subnormals flushed, where the modifiers say so."""
+    """The function with its result clipped and subnormals flushed, as the modifiers say."""
     clipped = (lambda *values: saturate(function(*values))) if "sat" in finish else function
     return (lambda *values: flush(clipped(*map(flush, values)))) if "ftz" in finish else clipped

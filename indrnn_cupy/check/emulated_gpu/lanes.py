@@ -12,7 +12,7 @@ REGISTER = re.compile(r"\[([%$\w]+)(?:\s*\+\s*(-?\w+))?\]")
 
 
 class Lanes:
-    """One array per register, one element per thread, filled up with idle threads to whole warps."""
+    """One array per register, one element per thread, padded with idle threads to whole warps."""
 
     def __init__(self, kernel: Kernel, grid: Triple, block: Triple) -> None:
         self.threads = block[0] * block[1] * block[2]
@@ -34,13 +34,13 @@ class Lanes:
             self.special[f"%ctaid.{axis}"] = np.zeros(self.size, np.uint32)
 
     def begin(self, block_index: Triple) -> None:
-        """All threads of a new block."""
+        """Starts all threads of a new block."""
         self.alive[:] = np.arange(self.size) < self.threads
         for axis, index in zip("xyz", block_index, strict=True):
             self.special[f"%ctaid.{axis}"][:] = index
 
     def source(self, operand: str, kind: str) -> np.ndarray:
-        """An operand as numbers of a type: a live view of a register's low part, or a constant."""
+        """An operand as values of a type: a live view of the low part of a register, or a constant."""
         dtype = DTYPES[kind]
         array = self.registers.get(operand, self.special.get(operand))
         if array is None:
@@ -58,7 +58,7 @@ class Lanes:
         return np.array(value % (1 << 8 * dtype.itemsize), f"u{dtype.itemsize}").view(dtype)
 
     def destination(self, operand: str, kind: str) -> np.ndarray:
-        """A register as the place for numbers of a type; a wider register is written whole, as a wider integer."""
+        """A register as the destination of values of a type; a wider register is written whole, as a wider integer."""
         dtype = DTYPES[kind]
         if operand == "_":
             return np.empty(self.size, dtype)
@@ -73,12 +73,12 @@ class Lanes:
         """`[%rd1+16]` as the register's live array and the constant to add."""
         found = REGISTER.fullmatch(operand)
         if not found:
-            raise ValueError(f"{operand} is no address")
+            raise ValueError(f"{operand} is not an address")
         register = self.registers.get(found[1])
         kind = f"u{8 * register.itemsize}" if register is not None else "u64"
         return self.source(found[1], kind), int(found[2] or "0", 0)
 
 
 def listed(operand: str) -> list[str]:
-    """The registers of `{%f1, %f2}`, or the one of `%f1`."""
+    """The registers in `{%f1, %f2}`, or the single one in `%f1`."""
     return [each.strip() for each in operand.strip("{}").split(",")]

@@ -1,4 +1,4 @@
-"""Runs a kernel: one block after the other, all threads of a block side by side."""
+"""Runs a kernel: one block after the other, all threads of a block in parallel."""
 
 import itertools
 import math
@@ -23,10 +23,10 @@ MAX_SHARED = 48 * 1024  # bytes, without a kernel attribute that nothing here se
 def run(
     ptx: str, name: str, arguments: Sequence[Any], grid: Sequence[int], block: Sequence[int], shared: int = 0
 ) -> Counter[str]:
-    """Launches a kernel of a PTX module on numpy arrays, in place, and returns what it counted.
+    """Launches a kernel of a PTX module on numpy arrays, in place, and returns its statistics.
 
     The statistics: `warp_instructions`; `global_load_bytes`, `_requests` (one per warp) and `_sectors` (of 32 bytes),
-    and the same of `global_store`; `shared_requests`, `shared_wavefronts` and `shared_bank_conflicts`. Arrays may have
+    and the same for `global_store`; `shared_requests`, `shared_wavefronts` and `shared_bank_conflicts`. Arrays may have
     any strides; those that torch allocates start on a sector, as on a device.
     """
     kernel = parse(ptx)[name]
@@ -117,7 +117,7 @@ class Launch:
         position[lanes] = until
 
     def release(self, position: np.ndarray, waiting: np.ndarray) -> None:
-        """All living threads wait at a barrier: the same one, or else they would wait for ever on a GPU."""
+        """All live threads wait at a barrier, which must be the same one: on a GPU they would wait forever."""
         barriers = sorted({int(barrier) - 1 for barrier in position[waiting]})
         if len(barriers) > 1:
             where = " and ".join(

@@ -1,8 +1,8 @@
 """Loads and stores by many threads at once: what global and shared memory have in common.
 
-A device address holds the number of an array argument in its upper 16 bits and the array's real host address below. So
-arguments that share memory see each other's writes, alignment is that of the real data, and every access is held
-against the very argument that its address was computed from. Shared memory begins at SHARED_BASE; null is 0.
+A device address holds the number of an array argument in its upper 16 bits and the array's real host address below.
+Arguments that share memory therefore see each other's writes, alignment is that of the real data, and every access is
+checked against the argument from which its address was computed. Shared memory begins at SHARED_BASE; null is 0.
 """
 
 from abc import ABC, abstractmethod
@@ -33,20 +33,20 @@ class Access(NamedTuple):
 
 
 class Region:
-    """Bytes at a device address that can be read and written as numbers of any type."""
+    """Bytes at a device address that can be read and written as values of any type."""
 
     def __init__(self, name: str, start: int, data: np.ndarray) -> None:
         self.name, self.start, self.data = name, start, data
 
     def locate(self, access: Access) -> np.ndarray:
-        """The byte at which each access begins; all must be aligned and inside."""
+        """The byte at which each access begins; all must be aligned and in bounds."""
         offsets = access.addresses - self.start
         self.require(access.addresses % access.size == 0, "misaligned", access, offsets)
         self.require((offsets >= 0) & (offsets + access.size <= self.data.size), "out of bounds", access, offsets)
         return offsets
 
     def require(self, right: np.ndarray, fault: str, access: Access, offsets: np.ndarray) -> None:
-        """Raises a Fault that describes the first access that is not right."""
+        """Raises a Fault that describes the first wrong access."""
         if not right.all():
             i = right.argmin()
             raise Fault(
@@ -55,7 +55,7 @@ class Region:
             )
 
     def window(self, dtype: np.dtype) -> np.ndarray:
-        """An array whose element i is the number that begins at byte i."""
+        """An array whose element i is the value that begins at byte i."""
         return np.ndarray((max(0, self.data.size - dtype.itemsize + 1),), dtype, self.data, strides=(1,))
 
 
@@ -70,7 +70,7 @@ class Memory(ABC):
         """Checks and counts an access; yields each region that it touches: by which threads, and at which bytes."""
 
     def load(self, addresses: np.ndarray, threads: np.ndarray, dtype: np.dtype, count: int) -> np.ndarray:
-        """`count` neighbouring numbers for each thread, as a (count, threads) array."""
+        """`count` consecutive values for each thread, as a (count, threads) array."""
         values = np.empty((count, len(threads)), dtype)
         for chosen, region, offsets in self.reach(Access("load", values[:, :1].nbytes, addresses, threads)):
             window = region.window(dtype)
@@ -87,7 +87,7 @@ class Memory(ABC):
 
 
 class GenericMemory(Memory):
-    """Global or shared, as the addresses say: for pointers of which the compiler cannot tell."""
+    """Global or shared memory, by address, for pointers whose address space the compiler cannot determine."""
 
     def __init__(self, global_memory: Memory, shared_memory: Memory) -> None:
         self.global_memory, self.shared_memory = global_memory, shared_memory
@@ -101,6 +101,6 @@ class GenericMemory(Memory):
 
 
 def distinct(values: np.ndarray) -> np.ndarray:
-    """Sorted, each once; several times faster than np.unique."""
+    """The sorted distinct values; several times faster than np.unique."""
     ordered = np.sort(values)
     return ordered[np.concatenate(([True], ordered[1:] != ordered[:-1]))]

@@ -1,4 +1,4 @@
-"""Compiles CUDA C++ with the NVRTC that CuPy brings: no driver and no GPU needed."""
+"""Compiles CUDA C++ with the NVRTC that comes with CuPy: no driver and no GPU needed."""
 
 import functools
 
@@ -14,7 +14,7 @@ nvrtc.getVersion()  # loads the library, for which the real module `cupy` must s
 def compile(source: str, arch: str = "compute_90", options: tuple[str, ...] = ()) -> tuple[str | bytes, str]:
     """PTX text for `compute_90`, machine code for `sm_90`, and the compiler's log.
 
-    The options that CuPy adds at a launch, where they change the code, are added here too. Raises CuPy's exception.
+    Options that CuPy adds at a launch and that change the code are added here too. Raises CuPy's exception.
     """
     defaults = [] if any(option.startswith(("-std", "--std")) for option in options) else ["--std=c++17"]
     given = [f"--gpu-architecture={arch}", *header_options(), *options, *defaults, "-ftz=true"]
@@ -33,7 +33,7 @@ def compile(source: str, arch: str = "compute_90", options: tuple[str, ...] = ()
 
 @functools.cache
 def architectures() -> tuple[str, ...]:
-    """Those that this NVRTC makes machine code for."""
+    """The architectures for which this NVRTC generates machine code."""
     return tuple(f"sm_{number}" for number in nvrtc.getSupportedArchs())
 
 

@@ -28,12 +28,12 @@ class Step:
     target: int | None = None
 
     def active(self, lanes: np.ndarray) -> np.ndarray:
-        """Those of the lanes that the guard lets through."""
+        """The lanes that pass the guard."""
         return lanes if self.guard is None else lanes & (self.guard != self.negated)
 
 
 class Program:
-    """The steps of a kernel for one launch; `held` is what its parameters hold."""
+    """The steps of a kernel for one launch; `held` has the values of its parameters."""
 
     def __init__(
         self, kernel: Kernel, lanes: Lanes, memories: Mapping[str, Memory], held: Mapping[str, np.ndarray]

@@ -17,7 +17,7 @@ DTYPES = {
     for size in (1, 2, 4, 8)
 }
 DTYPES |= {"f16": np.dtype("f2"), "f32": np.dtype("f4"), "f64": np.dtype("f8")}
-DTYPES |= {"bf16": np.dtype("u2"), "pred": np.dtype(bool)}  # numpy has no bfloat16: its bits
+DTYPES |= {"bf16": np.dtype("u2"), "pred": np.dtype(bool)}  # as bits, since numpy has no bfloat16
 
 COMMENT = re.compile(r"/\*.*?\*/|//[^\n]*", re.S)
 ENTRY = re.compile(r"\.entry\s+(?P<name>[$\w]+)\s*(?:\((?P<parameters>[^)]*)\))?(?P<limits>[^{]*)\{")
@@ -45,7 +45,7 @@ class Instruction:
 
 @dataclass
 class Kernel:
-    """One `.entry` of a module; labels point into `instructions`, shared arrays lie at byte offsets."""
+    """One `.entry` of a module; labels are indices into `instructions`, shared arrays are at byte offsets."""
 
     name: str
     parameters: dict[str, str]
@@ -86,7 +86,7 @@ def parse(text: str) -> dict[str, Kernel]:
 
 
 def closing_brace(text: str, start: int) -> int:
-    """Where the brace closes that was opened just before `start`."""
+    """The position of the brace that closes the one just before `start`."""
     depth = 1
     for brace in re.compile("[{}]").finditer(text, start):
         depth += 1 if brace[0] == "{" else -1
@@ -100,7 +100,7 @@ def read_header(entry: re.Match[str]) -> Kernel:
     for declaration in filter(str.strip, (entry["parameters"] or "").split(",")):
         found = re.fullmatch(r"\s*\.param\s+\.([busf]\d+)\s.*?([$\w]+)\s*", declaration, re.S)
         if not found:
-            raise UnknownInstruction(declaration.strip(), "a parameter that is no number and no pointer")
+            raise UnknownInstruction(declaration.strip(), "a parameter that is neither a number nor a pointer")
         parameters[found[2]] = found[1]
     limit = re.search(r"\.maxntid\s+([\d,\s]+)", entry["limits"])
     max_threads = math.prod(map(int, limit[1].split(","))) if limit else 1024

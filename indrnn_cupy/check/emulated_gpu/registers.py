@@ -8,11 +8,11 @@ from .instructions import operation
 from .lanes import Lanes, listed
 from .ptx import DTYPES, Instruction
 
-Execute = Callable[[np.ndarray], None]  # takes which lanes are active
+Execute = Callable[[np.ndarray], None]  # of the mask of active lanes
 
 
 def compute(lanes: Lanes, instruction: Instruction) -> Execute:
-    """Anything in the tables of instructions.py."""
+    """Any instruction in the tables of instructions.py."""
     function, result, kinds = operation(instruction)
     place, *operands = instruction.operands
     destination = lanes.destination(place, result)
@@ -58,5 +58,5 @@ def unpack(lanes: Lanes, kind: str, places: list[str], origin: str) -> Execute:
 
 
 def fraction(kind: str, parts: list[str]) -> str:
-    """The type of one of several equal parts of a number."""
+    """The type of one of several equal parts of a value."""
     return f"b{8 * DTYPES[kind].itemsize // len(parts)}"

@@ -58,7 +58,7 @@ def fused_multiply_add(x: Array, y: Array, z: Array) -> Array:
     fused = high + sum_to_odd(low_error, high_error)
     result = np.where(np.isfinite(fused), fused, x * y + z)
     for i in np.flatnonzero(~np.isfinite(fused) & np.isfinite(x) & np.isfinite(y) & ~np.isnan(z)):
-        result[i] = exactly_fused(*(float(values[i]) for values in (x, y, z)))  # some part of it overflowed
+        result[i] = exactly_fused(*(float(values[i]) for values in (x, y, z)))  # an intermediate value overflowed
     return result
 
 

@@ -27,7 +27,7 @@ class WarpsSeen:
         np.maximum.at(self.highest, touched, warps)
 
     def others(self, touched: np.ndarray, warps: np.ndarray) -> np.ndarray:
-        """Whether any warp but the given one touched the byte."""
+        """Whether a warp other than the given one touched the byte."""
         return (self.lowest[touched] < warps) | (self.highest[touched] > warps)
 
 
@@ -41,12 +41,12 @@ class SharedMemory(Memory):
         self.clear()
 
     def clear(self) -> None:
-        """A new block begins: it finds NaN."""
+        """Starts a new block, which finds NaN."""
         self.region.data[:] = 0xFF
         self.synchronize()
 
     def synchronize(self) -> None:
-        """All threads passed a barrier: what went before can no longer race with what comes."""
+        """All threads passed a barrier: earlier accesses can no longer race with later ones."""
         self.readers.forget()
         self.writers.forget()
 
@@ -68,9 +68,9 @@ class SharedMemory(Memory):
         self.region.require(~np.any(race, axis=1), fault, access, offsets)
 
     def count(self, access: Access, offsets: np.ndarray) -> None:
-        """A request takes as many wavefronts as the fullest bank has words to give; more than one is a conflict.
+        """A request takes one wavefront per word of the busiest bank; more than one is a conflict.
 
-        Accesses of 8 and 16 bytes go by half and by quarter warps.
+        Accesses of 8 and 16 bytes are split into half and quarter warps.
         """
         words_each = max(1, access.size // BANK_BYTES)
         parts = access.threads // (WARP // words_each)

@@ -1,6 +1,6 @@
 """A stand-in for the few names of CuPy that launch a raw kernel, with the emulated GPU behind them.
 
-As strict as CuPy where CuPy is strict, and as strict as one would wish where it is not: see arguments.py.
+It is as strict as CuPy, and stricter about the types of arguments: see arguments.py.
 """
 
 import sys
@@ -22,7 +22,7 @@ SCALAR_TYPES += [f"{kind}{bits}" for kind in ("int", "uint") for bits in (8, 16,
 
 
 class LaunchRecord(NamedTuple):
-    """What one launch was asked to do, and what the emulated GPU counted."""
+    """The arguments of one launch, and the statistics of the emulated GPU."""
 
     name: str
     grid: tuple[int, ...]
@@ -36,11 +36,11 @@ launches: list[LaunchRecord] = []
 
 
 class ndarray(np.ndarray):
-    """An array on the emulated device: a NumPy array is refused as an argument, as by CuPy."""
+    """An array on the emulated device; as in CuPy, a NumPy array is not accepted as an argument."""
 
 
 def from_dlpack(array: Any) -> ndarray:
-    """Asks as CuPy does where each thread has a default stream, number 2, for which torch makes no capsule."""
+    """Exports for stream 2, as CuPy does with per-thread default streams, for which torch creates no capsule."""
     device, capsule = array.__dlpack_device__(), array.__dlpack__(stream=2, max_version=(1, 0), copy=None)
     held = SimpleNamespace(__dlpack__=lambda **_: capsule, __dlpack_device__=lambda: device)
     return np.from_dlpack(held).view(ndarray)
@@ -60,12 +60,12 @@ class Stream:
 
 def must_be_tuple(value: tuple[Any, ...]) -> tuple[Any, ...]:
     if not isinstance(value, tuple):
-        raise TypeError(f"expected a tuple, got a {type(value).__name__}")  # as Cython says of CuPy's parameters
+        raise TypeError(f"expected a tuple, got a {type(value).__name__}")  # as Cython checks CuPy's parameters
     return value
 
 
 class RawModule:
-    """Source code, compiled when the first of its kernels is asked for."""
+    """Source code, compiled when a kernel is requested."""
 
     def __init__(
         self,
@@ -89,7 +89,7 @@ class Function:
 
     def __init__(self, ptx: str, name: str) -> None:
         if name not in parse(ptx):
-            raise AttributeError(f"no kernel {name}; there are {', '.join(parse(ptx))}")
+            raise AttributeError(f"no kernel {name}; expected {', '.join(parse(ptx))}")
         self.ptx, self.name = ptx, name
 
     def __call__(
@@ -110,7 +110,7 @@ class Function:
 
 @contextmanager
 def installed() -> Iterator[list[LaunchRecord]]:
-    """Puts the stand-in where `import cupy` finds it; yields the list to which each launch is added."""
+    """Makes `import cupy` find the stand-in; yields the list to which each launch is appended."""
     cupy, cuda = ModuleType("cupy"), ModuleType("cupy.cuda")
     vars(cuda).update(Stream=Stream, compiler=real_cupy.cuda.compiler, nvrtc=real_cupy.cuda.nvrtc)
     vars(cupy).update(cuda=cuda, ndarray=ndarray, from_dlpack=from_dlpack, RawModule=RawModule)

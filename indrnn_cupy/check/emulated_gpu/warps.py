@@ -1,4 +1,4 @@
-"""The instructions by which the threads of a warp exchange values, made ready to run."""
+"""The instructions with which the threads of a warp exchange values, made ready to run."""
 
 import numpy as np
 
@@ -31,7 +31,7 @@ def shuffle(lanes: Lanes, instruction: Instruction) -> Execute:
 
 
 def vote(lanes: Lanes, instruction: Instruction) -> Execute:
-    """vote.sync: what all active threads of a warp say together."""
+    """vote.sync: the predicates of all active threads of a warp, combined."""
     mode = sync_mode(instruction, "ballot", "any", "all")
     place, predicate, members = instruction.operands
     destination = lanes.destination(place, instruction.types[0])
@@ -50,7 +50,7 @@ def vote(lanes: Lanes, instruction: Instruction) -> Execute:
 
 
 def sync_mode(instruction: Instruction, *known: str) -> str:
-    """The mode of a .sync instruction, one of those known."""
+    """The mode of a .sync instruction, one of the known modes."""
     sync, mode = instruction.modifiers
     if sync != "sync" or mode not in known:
         raise ValueError(f"{sync}.{mode}")
@@ -64,7 +64,7 @@ def by_warp(values: np.ndarray) -> np.ndarray:
 def shuffle_source(
     mode: str, selector: np.ndarray, clamp: np.ndarray, lane: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """From which lane each lane reads, and whether the lane it asks for is in range (else it reads its own)."""
+    """The lane that each lane reads from, and whether the requested lane is in range (else it reads its own)."""
     selector, limit, segment = (bits.astype(np.int64) & 31 for bits in (selector, clamp, clamp >> 8))
     first, last = lane & segment, (lane & segment) | (limit & ~segment)
     wanted = {

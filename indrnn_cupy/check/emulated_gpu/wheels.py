@@ -1,11 +1,11 @@
-"""Where the nvidia-* wheels of this environment have put their files."""
+"""The files installed by the nvidia wheels of this environment."""
 
 import importlib.util
 from pathlib import Path
 
 
 def wheel_files(pattern: str) -> list[Path]:
-    """Those below any of their folders that match, as `*/bin/nvdisasm`."""
+    """The files in their folders that match a pattern such as `*/bin/nvdisasm`."""
     found = importlib.util.find_spec("nvidia")
     roots = (found and found.submodule_search_locations) or []
     return [path for root in roots for path in sorted(Path(root).glob(pattern))]

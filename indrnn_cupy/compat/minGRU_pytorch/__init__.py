@@ -1,4 +1,4 @@
-"""`minGRU_pytorch` of github.com/lucidrains/minGRU-pytorch: minGRU and minLSTM, by this package's kernels."""
+"""`minGRU_pytorch` of github.com/lucidrains/minGRU-pytorch: minGRU and minLSTM, with this package's kernels."""
 
 from .minGRU import minGRU
 from .minLSTM import minLSTM

@@ -10,22 +10,22 @@ from ... import functional as F
 
 
 class minGRU(nn.Module):
-    """minGRU of Feng et al. with their g of the candidate: x `(B, T, dim)` to the same shape.
+    """minGRU of Feng et al. with g applied to the candidate: x `(B, T, dim)` to the same shape.
 
     Args:
-        dim: of x and of the output.
+        dim: width of x and of the output.
         expansion_factor: the state has `int(dim * expansion_factor)` units.
-        proj_out: project the states back to dim by `to_out`; by default if expansion_factor is not 1.
+        proj_out: project the states back to dim by `to_out`; defaults to True if expansion_factor is not 1.
 
-    Shape: `forward(x, prev_hidden=None, return_next_prev_hidden=False)` gives the output and, if asked, the last state,
-    `(B, 1, units)`, from which another call goes on. State dicts of that package load.
+    Shape: `forward(x, prev_hidden=None, return_next_prev_hidden=False)` returns the output and, if requested, the last
+    state, `(B, 1, units)`, from which another call can continue. State dicts of that package can be loaded.
 
-    The scan is not in logarithms: a state may be 0 or below, and gradients are right at 0 and for long sequences. New
-    code has :class:`indrnn_cupy.MinGRU`, with layers, lengths and a bias.
+    The recurrence is not computed in log space: a state may be 0 or negative, and gradients are correct at 0 and for
+    long sequences. New code should use :class:`indrnn_cupy.MinGRU`, with layers, lengths and a bias.
     """
 
     joined: ClassVar[str] = "to_hidden_and_gate"
-    order: ClassVar[tuple[int, ...]] = (1, 0)  # of the parts there, as the kernel takes them
+    order: ClassVar[tuple[int, ...]] = (1, 0)  # of their parts, as the kernel expects them
     function: ClassVar[Callable[..., Any]] = staticmethod(F.mingru)
 
     def __init__(self, dim: int, expansion_factor: float = 1.0, proj_out: bool | None = None) -> None:
@@ -36,18 +36,18 @@ class minGRU(nn.Module):
         proj_out = expansion_factor != 1 if proj_out is None else proj_out
         if not proj_out and units != dim:
             raise ValueError(
-                f"without proj_out the output has {units} units, expected {dim} as x; use expansion_factor=1"
+                f"without proj_out the output has {units} units, expected {dim}, like x; use expansion_factor=1"
             )
         setattr(self, self.joined, nn.Linear(dim, len(self.order) * units, bias=False))
         self.to_out = nn.Linear(units, dim, bias=False) if proj_out else nn.Identity()
 
     @classmethod
     def from_weights(cls, weights: Mapping[str, Tensor]) -> "minGRU":
-        """The module of a state dict of that package, whose sizes are those of its weights."""
+        """Creates the module of a state dict of that package, with the sizes of its weights."""
         names = {f"{cls.joined}.weight", "to_out.weight"}
         if f"{cls.joined}.weight" not in weights or not names >= weights.keys():
             found = ", ".join(weights) or "none"
-            raise ValueError(f"the weights are {found}; expected {cls.joined}.weight, and perhaps to_out.weight")
+            raise ValueError(f"the weights are {found}; expected {cls.joined}.weight, and optionally to_out.weight")
         if any(weight.dim() != 2 or not weight.numel() for weight in weights.values()):
             shapes = ", ".join(str(tuple(weight.shape)) for weight in weights.values())
             raise ValueError(f"the weights have shapes {shapes}, expected matrices")

@@ -5,9 +5,9 @@ from .minGRU import minGRU
 
 
 class minLSTM(minGRU):
-    """minLSTM of Feng et al.; arguments and shape are those of :class:`minGRU`.
+    """minLSTM of Feng et al.; arguments and shape: as in :class:`minGRU`.
 
-    A call that goes on from `prev_hidden` gives what one call over both sequences gives, which it does not there.
+    Continuing from `prev_hidden` gives the same results as one call over both sequences, unlike in minGRU-pytorch.
     """
 
     joined = "to_hidden_and_f_i_gate"

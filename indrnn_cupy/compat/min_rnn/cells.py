@@ -1,4 +1,4 @@
-"""The cells: NumPy in and out, the recurrence by this package's kernels."""
+"""The cells: NumPy in and out, the recurrence with this package's kernels."""
 
 from collections.abc import Callable
 from typing import Any, ClassVar
@@ -12,7 +12,7 @@ from .utils import Array, LinearLayer, sigmoid
 
 
 class MinCell:
-    """What the four cells share. New code has :class:`indrnn_cupy.MinGRU`, with batches and gradients."""
+    """The base class of the cells. New code should use :class:`indrnn_cupy.MinGRU`, with batches and gradients."""
 
     gates: ClassVar[tuple[str, ...]]
     function: ClassVar[Callable[..., Any]]
@@ -30,7 +30,7 @@ class MinCell:
         return self.process_sequence(np.asarray(x_t)[None], h_prev)[0]
 
     def process_sequence(self, x: Array, h0: Array, seq_length: int | None = None) -> Array:
-        """Every state, (T, H), of x (T, C)."""
+        """The state at every step, (T, H), for x (T, C)."""
         x, h0 = np.asarray(x), np.asarray(h0)
         if seq_length is not None and not 0 <= seq_length <= len(x):
             raise ValueError(f"seq_length is {seq_length}, expected 0 to {len(x)}, the steps of x")
@@ -43,16 +43,16 @@ class MinCell:
         return y.squeeze(1).cpu().numpy()
 
     def process_sequence_parallel(self, x: Array, h0: Array, seq_length: int | None = None) -> Array:
-        """The same: a kernel chooses itself whether to cut the time in chunks."""
+        """The same: the kernel decides whether to split time into chunks."""
         return self.process_sequence(x, h0, seq_length)
 
     def extract_scan_params(self, x: Array, seq_length: int | None = None) -> tuple[Array, Array]:
-        """a and b, (T, H) each, with which h_t = a_t h_{t-1} + b_t."""
+        """a and b, (T, H) each, such that h_t = a_t h_{t-1} + b_t."""
         *gates, candidate = self._project(np.asarray(x)[:seq_length])
         if self.activation == "tanh":
             candidate = np.tanh(candidate)
         taken = gates[0] if len(gates) == 1 else np.logaddexp(0, -gates[0]) - np.logaddexp(0, -gates[1])
-        keep, take = sigmoid(-taken), sigmoid(taken)  # of two gates, f / (f + i) and i / (f + i)
+        keep, take = sigmoid(-taken), sigmoid(taken)  # with two gates, f / (f + i) and i / (f + i)
         return keep.astype(self._numpy_type()), (take * candidate).astype(self._numpy_type())
 
     def _project(self, x: Array) -> list[Array]:
@@ -82,8 +82,8 @@ class MinLSTMCell(MinCell):
 class CudaCell(MinCell):
     """In float32, on a GPU if there is one.
 
-    `activation="tanh"` takes tanh(linear_h(x)) for the candidate c, as the CUDA cells of that project do; its page and
-    its CPU cells do not, nor does this class without it.
+    With `activation="tanh"` the candidate c is tanh(linear_h(x)), as in the CUDA cells of CUDA_RNN; by default it is
+    linear_h(x), as in its documentation and its CPU cells.
     """
 
     dtype = torch.float32
@@ -97,7 +97,7 @@ class CudaCell(MinCell):
         self.cuda_available = CUDA_AVAILABLE
 
     def process_sequence(self, x_seq: Array, h_0: Array | None = None, seq_length: int | None = None) -> Array:
-        """Every state, (T, H), of x_seq (T, C); the state begins at 0 if h_0 is not given."""
+        """The state at every step, (T, H), for x_seq (T, C); h_0 defaults to 0."""
         return super().process_sequence(x_seq, np.zeros(self.hidden_size) if h_0 is None else h_0, seq_length)
 
 

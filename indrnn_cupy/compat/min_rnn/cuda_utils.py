@@ -1,4 +1,4 @@
-"""Whether there is a GPU, by the name that CUDA_RNN has for it."""
+"""Whether there is a GPU, under CUDA_RNN's name for it."""
 
 import torch
 

@@ -1,4 +1,4 @@
-"""Where CUDA_RNN has its MinGRUCell, and the scans of its recurrence."""
+"""The module of CUDA_RNN's MinGRUCell, and the scans of its recurrence."""
 
 from .cells import MinGRUCell
 from .scans import apply_scan_op, compose_scan_ops, parallel_scan, sequential_scan

@@ -1,4 +1,4 @@
-"""Where CUDA_RNN has its MinGRUCellCUDA."""
+"""The module of CUDA_RNN's MinGRUCellCUDA."""
 
 from .cells import MinGRUCellCUDA
 

@@ -1,4 +1,4 @@
-"""Where CUDA_RNN has its MinLSTMCellCUDA."""
+"""The module of CUDA_RNN's MinLSTMCellCUDA."""
 
 from .cells import MinLSTMCellCUDA
 

@@ -1,4 +1,4 @@
-"""The linear recurrence h_t = a_t h_{t-1} + b_t on NumPy arrays, by the functions that CUDA_RNN has for it."""
+"""The linear recurrence h_t = a_t h_{t-1} + b_t on NumPy arrays, with the functions of CUDA_RNN."""
 
 import numpy as np
 import torch
@@ -18,9 +18,9 @@ def apply_scan_op(op_a: Array, op_b: Array, h_in: Array) -> Array:
 
 
 def parallel_scan(seq_length: int, batch_size: int, hidden_size: int, a: Array, b: Array, h0: Array) -> Array:
-    """Every h, `(seq_length, hidden_size)`, of a and b of that shape and of h0, `(hidden_size,)`.
+    """h at every step, `(seq_length, hidden_size)`, for a and b of that shape and h0, `(hidden_size,)`.
 
-    `batch_size` is not used, as there. The results for more than four steps are right, which they are not there.
+    `batch_size` is ignored, as in CUDA_RNN. Results for more than four steps are correct, unlike in CUDA_RNN.
     """
     kind = np.result_type(a, b, h0, np.float32).newbyteorder("=")
     a, b, h0 = (np.ascontiguousarray(array, kind) for array in (a, b, h0))
@@ -34,5 +34,5 @@ def parallel_scan(seq_length: int, batch_size: int, hidden_size: int, a: Array, 
 
 
 def sequential_scan(seq_length: int, batch_size: int, hidden_size: int, a: Array, b: Array, h0: Array) -> Array:
-    """The same as :func:`parallel_scan`: a kernel goes through time."""
+    """The same as :func:`parallel_scan`: both run the same kernel."""
     return parallel_scan(seq_length, batch_size, hidden_size, a, b, h0)

@@ -1,4 +1,4 @@
-"""What the cells of CUDA_RNN are made of, on NumPy arrays."""
+"""The building blocks of CUDA_RNN's cells, on NumPy arrays."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 
 def sigmoid(x: Array) -> Array:
-    """1 / (1 + exp(-x)), which does not overflow."""
+    """1 / (1 + exp(-x)), without overflow."""
     small = np.exp(-np.abs(x))
     return np.where(np.asarray(x) >= 0, 1, small) / (1 + small)
 
@@ -23,5 +23,5 @@ class LinearLayer:
         self.bias: Array = np.zeros(output_size)
 
     def forward(self, x: Array) -> Array:
-        """x W^T + b, of one step (in,) or of a sequence (T, in)."""
+        """x W^T + b, for one step (in,) or a sequence (T, in)."""
         return x @ self.weights.T + self.bias

@@ -1,1 +1,1 @@
-"""Where CUDA_RNN has its benchmark."""
+"""The package of CUDA_RNN's benchmark."""

@@ -1,7 +1,7 @@
-"""Times of the cells at several lengths, as a table and pictures: what CUDA_RNN's benchmark shows.
+"""Times of the cells at several lengths, as a table and plots, as in CUDA_RNN's benchmark.
 
-"Sequential" and "parallel" are its two methods, which run the same kernel here; the speedups are over the first on a
-CPU.
+"Sequential" and "parallel" are its two methods, which run the same kernel here; the speedups are relative to the first
+on a CPU.
 """
 
 import math
@@ -26,12 +26,12 @@ def generate_random_data(size: Any, min_val: float = -1.0, max_val: float = 1.0)
 
 
 def benchmark_min_gru(input_size: int, hidden_size: int, seq_length: int, num_runs: int = 5) -> Result:
-    """Mean times of minGRU's cells in seconds, by the names of `MODES` and `_time`, and speedups; NaN without a GPU."""
+    """Mean times of the minGRU cells in seconds, with keys `<mode>_time`, and speedups; NaN without a GPU."""
     return _benchmark("MinGRU", MinGRUCell, MinGRUCellCUDA, input_size, hidden_size, seq_length, num_runs)
 
 
 def benchmark_min_lstm(input_size: int, hidden_size: int, seq_length: int, num_runs: int = 5) -> Result:
-    """The same of minLSTM's cells."""
+    """The same for the minLSTM cells."""
     return _benchmark("MinLSTM", MinLSTMCell, MinLSTMCellCUDA, input_size, hidden_size, seq_length, num_runs)
 
 
@@ -63,7 +63,7 @@ def _mean_time(method: Callable[..., Array], x: Array, h0: Array, num_runs: int)
 
 
 def table(results: list[Result]) -> str:
-    """The times and speedups, a line for each result."""
+    """The times and speedups, one line per result."""
     columns = [f"{mode}_{what}" for what, modes in (("time", MODES), ("speedup", MODES[1:])) for mode in modes]
     lines = [["model", "seq_length", *columns]]
     for result in results:
@@ -74,7 +74,7 @@ def table(results: list[Result]) -> str:
 
 
 def plot_benchmark_results(results: list[Result], output_dir: str = "plots") -> None:
-    """Pictures of each model's times and speedups by length: `<model>_time_vs_seq_length.png`, `..._speedup_...`."""
+    """Plots the times and speedups of each model by length: `<model>_time_vs_seq_length.png`, `..._speedup_...`."""
     from matplotlib.figure import Figure  # takes half a second to import
 
     Path(output_dir).mkdir(parents=True, exist_ok=True)
@@ -94,7 +94,7 @@ def plot_benchmark_results(results: list[Result], output_dir: str = "plots") -> 
 
 
 def run_benchmarks() -> None:
-    """Lengths 10 to 1,000, input size 128, hidden size 256: prints and writes the table, and draws the pictures."""
+    """Lengths 10 to 1,000, input size 128, hidden size 256: prints and writes the table, and saves the plots."""
     results = []
     for seq_length in (10, 50, 100, 200, 500, 1000):
         results += [benchmark(128, 256, seq_length, 3) for benchmark in (benchmark_min_gru, benchmark_min_lstm)]
