@@ -34,6 +34,8 @@ class Task:
     """Of the activities of EGRU layers: a term of the loss in training."""
     classes: Sequence[str] | None = None
     """Names of the classes, if the outputs are logits of classes: then a run ends with their confusion matrix."""
+    names: Sequence[str] | None = None
+    """Of the test samples, for a file of their scores; by default their numbers."""
     streams: bool = False
     """The samples of a batch go on from those of the batch before, in order. The network is then called with a state
     too, and gives (outputs, state)."""
