@@ -10,7 +10,7 @@ from skeleton_clips import clip, exit_status, standing
 from tasks.config import TaskError
 from tasks.skeleton_action import arrays, npy2data, ntu, train
 from tasks.skeleton_action.bodies import by_id, by_order, has_data, is_still, motion
-from tasks.skeleton_action.sampling import SampledClips
+from tasks.skeleton_action.samples import Reader, SampledClips
 from tasks.skeleton_action.task import class_names
 
 UI_PRMD = Path(__file__).resolve().parents[2] / "shared" / "data" / "ui_prmd.npz"
@@ -374,7 +374,9 @@ def test_positions_that_are_not_finite_are_not_trained_on(tmp_path):
     data = np.load(folder / "data.npy")
     data[1, 2, 3, 1] = np.nan
     np.save(folder / "data.npy", data)
-    samples = SampledClips(arrays.read_set(folder), np.arange(3), 5, seed=0, votes=10)
+    samples = SampledClips(
+        Reader(arrays.read_set(folder), "published", "none", "none"), np.arange(3), 5, seed=0, votes=10
+    )
     assert samples[0][0].isfinite().all()
     with pytest.raises(TaskError, match="the clip b has positions that are not finite"):
         samples[1]

@@ -7,6 +7,8 @@
                         come one after the other, those who are absent as zeros
     name.npy            (N,) text: what each clip is called
     classes.txt         if the classes have names: one a line
+    subject.npy         (N,) whole numbers or text, if it is known who performs in each clip
+    view.npy            (N,) the same: from where the clip was taken, the camera for example
     SPLIT_train.npy     (n,) which clips are for training in a split of that name, e.g. cross_subject
     SPLIT_test.npy      (m,) which are for the test
 
@@ -27,6 +29,7 @@ from ..config import TaskError, first_line
 from .bodies import has_data
 
 MOST_CLASSES = 1000
+GROUPS = ("subject", "view")
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,8 @@ class SkeletonSet:
     label: np.ndarray
     name: np.ndarray
     parents: tuple[int, ...]
+    subject: np.ndarray | None = None
+    view: np.ndarray | None = None
 
     @property
     def persons(self) -> int:
@@ -56,6 +61,8 @@ def write(
     pad: Literal["zero", "last", "repeat"] = "zero",
     classes: Sequence[str] = (),
     made_by: Mapping[str, Any] | None = None,
+    subject: Sequence[Any] | None = None,
+    view: Sequence[Any] | None = None,
 ) -> None:
     """Writes a set whole or not at all, clip by clip, each (frames, J, 3); `shape` is (N, T, J).
 
@@ -93,6 +100,7 @@ def write(
             "name": np.asarray(name, np.str_),
         }
         small["parents"] = np.asarray(parents, np.int32)
+        small |= {k: np.asarray(v) for k, v in (("subject", subject), ("view", view)) if v is not None}
         for split, (training, test) in splits.items():
             small |= {f"{split}_train": np.asarray(training, np.int64), f"{split}_test": np.asarray(test, np.int64)}
         for key, values in small.items():
@@ -137,7 +145,11 @@ def read_set(folder: Path) -> SkeletonSet:
     if data.ndim != 4 or data.shape[3] != 3 or data.dtype not in (np.float16, np.float32) or not data.size:
         expected = "float16 or float32 (N, T, J, 3)"
         raise TaskError(f"{folder / 'data.npy'} is {data.dtype} {data.shape}, expected {expected}")
-    for key, values in small.items():
+    groups = {key: load(folder / f"{key}.npy") for key in GROUPS if (folder / f"{key}.npy").exists()}
+    for key, values in groups.items():
+        if values.dtype.kind not in "iuU":
+            raise TaskError(f"{folder / key}.npy is {values.dtype}, expected whole numbers or text")
+    for key, values in (small | groups).items():
         if values.shape != data.shape[:1]:
             raise TaskError(f"{folder / key}.npy has shape {values.shape}, expected {data.shape[:1]} as data.npy")
     check_range(folder / "length.npy", small["length"], 1, data.shape[1])
@@ -151,7 +163,7 @@ def read_set(folder: Path) -> SkeletonSet:
     for number in np.flatnonzero(~has_data(persons[:, 0]).any(1)):  # few: most clips have data in their first frame
         if not has_data(persons[number, : small["length"][number]]).any():
             raise TaskError(f"{folder}: the clip {small['name'][number]} has no data in any frame; leave it out")
-    return SkeletonSet(data, **small, parents=tuple(parents.tolist()))
+    return SkeletonSet(data, **small, **groups, parents=tuple(parents.tolist()))
 
 
 def read_split(folder: Path, split: str, clips: int) -> tuple[np.ndarray, np.ndarray]:
