@@ -137,6 +137,18 @@ def test_generated_files_are_as_a_kinect_writes_them(folder):
     assert text(synthetic.clip(CLIPS[0])) == text(synthetic.clip(CLIPS[0]))
 
 
+def test_short_clips_are_short():
+    lengths = [synthetic.clip(name, recording=synthetic.SHORT).frames for name in CLIPS]
+    assert 8 <= min(lengths) < max(lengths) <= 39 and min(synthetic.clip(name).frames for name in CLIPS) >= 16
+
+
+def test_a_set_says_who_is_in_a_clip_and_from_which_camera(folder):
+    clips = arrays.read_set(folder / "set")
+    names = [ntu.clip_name(name) for name in clips.name]
+    assert clips.subject.tolist() == [name.subject for name in names]
+    assert clips.view.tolist() == [name.camera for name in names]
+
+
 def small(path, name, *more):
     settings = "--steps 6 --evaluate-every 3 --batch-size 4 --hidden-size 8 --votes 5 --threads 1"
     return ["--data-dir", str(path / "set"), "--runs", str(path), "--name", name, *settings.split(), *more]

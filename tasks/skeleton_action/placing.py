@@ -5,6 +5,7 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
+from ..config import TaskError
 from .bodies import has_data
 
 Center: TypeAlias = Literal["none", "clip", "frame", "body"]
@@ -19,6 +20,8 @@ def placed(clip: np.ndarray, parents: Sequence[int], center: Center, scale: Scal
     """
     if center == "none" and scale == "none":
         return clip
+    if scale == "body" and len(parents) == 1:
+        raise TaskError("--scale body needs bones, and these skeletons have one joint")
     persons = clip.reshape(len(clip), -1, len(parents), 3)
     seen = has_data(persons)
     root = next(joint for joint, parent in enumerate(parents) if joint == parent)
