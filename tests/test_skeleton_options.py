@@ -25,7 +25,7 @@ PARENTS = (0, 0, 1, 0, 3)
 RNG = np.random.default_rng(0)
 
 
-def own_set(folder, **options):
+def own_set(folder, columns):
     """24 clips of two persons of five joints, three subjects, two views, 3 to 26 frames; the second often absent."""
     rng = np.random.default_rng(1)
     clips = [rng.normal(n % 2, 0.3, (3 + n, 10, 3)) + rng.normal(size=3) for n in range(24)]
@@ -34,9 +34,8 @@ def own_set(folder, **options):
     names = [f"clip {n}" for n in range(24)]
     splits = {"mine": (range(18), range(18, 24)), "views": (range(0, 24, 2), range(1, 24, 2))}
     labels = [n % 2 for n in range(24)]
-    arrays.write(
-        folder, clips, (24, 26, 10), "float32", labels, names, PARENTS, splits, classes=["sit", "rise"], **options
-    )
+    named = {"classes": ["sit", "rise"], "columns": columns}
+    arrays.write(folder, clips, (24, 26, 10), "float32", labels, names, PARENTS, splits, **named)
     return folder
 
 
@@ -45,7 +44,7 @@ GROUPS = {"subject": [n % 3 for n in range(24)], "view": ["left" if n % 2 else "
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    return own_set(tmp_path_factory.mktemp("own") / "set", **GROUPS)
+    return own_set(tmp_path_factory.mktemp("own") / "set", GROUPS)
 
 
 @pytest.fixture(scope="module")
@@ -244,7 +243,7 @@ def test_an_unseen_view_is_trained_for_with_rotations_unless_they_are_given(fold
 
 
 def test_what_a_set_says_of_subjects_and_views_must_fit(tmp_path):
-    plain = arrays.read_set(own_set(tmp_path / "plain"))
+    plain = arrays.read_set(own_set(tmp_path / "plain", {}))
     assert plain.subject is None and plain.view is None
     for values, message in (
         (np.zeros(24), "is float64, expected whole numbers or text"),

@@ -6,9 +6,9 @@
     parents.npy         (P,) the parent of each joint of one person, the root its own; J is a multiple of P, and persons
                         come one after the other, those who are absent as zeros
     name.npy            (N,) text: what each clip is called
+    subject.npy         (N,) numbers or text, if it is known: who performs each clip
+    view.npy            (N,) the same: which camera sees it; and any other COLUMN.npy
     classes.txt         if the classes have names: one a line
-    subject.npy         (N,) whole numbers or text, if it is known who performs in each clip
-    view.npy            (N,) the same: from where the clip was taken, the camera for example
     SPLIT_train.npy     (n,) which clips are for training in a split of that name, e.g. cross_subject
     SPLIT_test.npy      (m,) which are for the test
 
@@ -21,6 +21,7 @@ import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal
 
 import numpy as np
@@ -61,13 +62,13 @@ def write(
     pad: Literal["zero", "last", "repeat"] = "zero",
     classes: Sequence[str] = (),
     made_by: Mapping[str, Any] | None = None,
-    subject: Sequence[Any] | None = None,
-    view: Sequence[Any] | None = None,
+    columns: Mapping[str, Sequence[int] | Sequence[str]] = MappingProxyType({}),
 ) -> None:
     """Writes a set whole or not at all, clip by clip, each (frames, J, 3); `shape` is (N, T, J).
 
     Persons without data in a frame, all joints at one point or NaN, become zeros there.
     `pad`: what follows a clip's end: zeros, its last frame, or the clip again. `made_by`: settings, for made_by.json.
+    `columns`: what else is known of each clip, subject and view for example.
     """
     if folder.exists():
         raise TaskError(f"{folder} exists; remove it, or choose another folder")
@@ -98,9 +99,9 @@ def write(
             "length": length,
             "label": np.asarray(label, np.int64),
             "name": np.asarray(name, np.str_),
+            "parents": np.asarray(parents, np.int32),
         }
-        small["parents"] = np.asarray(parents, np.int32)
-        small |= {k: np.asarray(v) for k, v in (("subject", subject), ("view", view)) if v is not None}
+        small |= {key: np.asarray(values) for key, values in columns.items()}
         for split, (training, test) in splits.items():
             small |= {f"{split}_train": np.asarray(training, np.int64), f"{split}_test": np.asarray(test, np.int64)}
         for key, values in small.items():

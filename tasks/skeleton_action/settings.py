@@ -28,7 +28,7 @@ class Config(NetworkConfig):
     subjects or of the views, at least one; auto is subject where the set has subjects, and random otherwise."""
     held_out: list[str] = field(default_factory=list)
     """These subjects or views are held out."""
-    center: Center = "none"
+    center: Center = "clip"
     """The origin: the root joint of the first person in the first frame, or in each frame, which loses the way that is
     gone; or each person's own, which loses the way between two persons too."""
     scale: Scale = "none"

@@ -48,7 +48,7 @@ class Recording(NamedTuple):
 
 
 USUAL = Recording((26, 60), 16, 80, 0.012)
-SHORT = Recording((8, 40), 8, 39, 0.04)
+SHORT = Recording((8, 40), 8, 39, 0.1)
 
 
 class Seen(NamedTuple):
@@ -171,7 +171,7 @@ class Config:
     folder: Annotated[Path, tyro.conf.Positional] = Path("synthetic_skeletons")
     """Where to make text/, clips/ and set/; 190 MB."""
     short: bool = False
-    """Clips of 8 to 39 frames, with a noise of 4 cm in every joint."""
+    """Clips of 8 to 39 frames, with a noise of 10 cm in every joint."""
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -22,6 +22,7 @@ PLAIN = Config(
     hidden_size=512,
     dropout=0.4,
     sampling="published",
+    center="none",
     rotation=0.0,
     validation="random",
 )
