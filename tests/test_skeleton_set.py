@@ -448,21 +448,34 @@ def test_a_set_that_does_not_fit_is_said_in_a_line(tmp_path, capsys, file, conte
 
 @pytest.mark.skipif(not UI_PRMD.exists(), reason="needs ui_prmd.npz")
 def test_ui_prmd_odd_subjects_train_even_test(tmp_path, capsys):
-    """Real people, 22 joints, 10 exercises: how another set comes in, with the network that the default run trains."""
+    """Real people, 22 joints, 10 exercises, two of ten with the other hand, in the coordinates of the camera."""
     with np.load(UI_PRMD, allow_pickle=False) as file:
         frames, length, meta = file["frames"], file["length"], file["meta"]
     exercise, subject = meta[:, 0], meta[:, 1]
     clips = np.split(frames.astype(np.float32), np.cumsum(length)[:-1])
     arrays.write(
         tmp_path / "set",
-        (positions - positions[0, 0] for positions in clips),
+        clips,
         (len(clips), int(length.max()), 22),
         "float32",
         exercise - 1,
         ["E{:02d}S{:02d}R{:02d}".format(*row) for row in meta],
         [0, 0, 1, 2, 3, 4, 2, 6, 7, 8, 2, 10, 11, 12, 0, 14, 15, 16, 0, 18, 19, 20],
         {"subjects": (np.flatnonzero(subject % 2 == 1), np.flatnonzero(subject % 2 == 0))},
+        columns={"subject": subject},
     )
-    options = ["--steps", "400", "--runs", str(tmp_path), "--threads", "2"]
+    options = [
+        "--mirror",
+        "--sampling",
+        "crop",
+        "--validation",
+        "random",
+        "--steps",
+        "400",
+        "--runs",
+        str(tmp_path),
+        "--threads",
+        "2",
+    ]
     train.main(["--data-dir", str(tmp_path / "set"), "--split", "subjects", *options])
     assert float(capsys.readouterr().out.split("accuracy ")[1].split(" %")[0]) >= 97
