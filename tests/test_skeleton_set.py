@@ -420,6 +420,7 @@ def test_a_set_that_fails_leaves_nothing(tmp_path):
         ("label.npy", np.array([0, -1, 0]), "has numbers from -1 to 0"),
         ("label.npy", np.array([0.0, 1, 0]), "is float64 (3,), expected one or more whole numbers"),
         ("parents.npy", np.array([0, 2]), "has numbers from 0 to 2, expected 0 to 1"),
+        ("parents.npy", np.array([1, 0]), "has no root, a joint that is its own parent"),
         ("half_test.npy", np.array([3]), "has numbers from 3 to 3, expected 0 to 2"),
         ("half_train.npy", np.array([], int), "expected one or more whole numbers in a row"),
         ("half_train.npy", np.array([object()]), "is not an array of numbers"),

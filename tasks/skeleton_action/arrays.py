@@ -156,6 +156,8 @@ def read_set(folder: Path) -> SkeletonSet:
     check_range(folder / "length.npy", small["length"], 1, data.shape[1])
     check_range(folder / "label.npy", small["label"], 0, MOST_CLASSES - 1)
     check_range(folder / "parents.npy", parents, 0, parents.size - 1)
+    if not (parents == np.arange(len(parents))).any():
+        raise TaskError(f"{folder / 'parents.npy'} has no root, a joint that is its own parent")
     if data.shape[2] % len(parents):
         raise TaskError(
             f"{folder} has {data.shape[2]} joints, expected a multiple of the {len(parents)} of parents.npy"
