@@ -61,9 +61,10 @@ def evaluate_command(
     config_class: type[Config],
     arguments: list[str] | None = None,
 ) -> None:
-    """Runs `python -m <module> --checkpoint FILE [settings]`; settings default to the checkpoint's."""
+    """Runs `python -m <module> --checkpoint FILE [--scores FILE] [settings]`; settings default to the checkpoint's."""
     parser = argparse.ArgumentParser(prog=f"python -m {module}", add_help=False, allow_abbrev=False)
     parser.add_argument("--checkpoint", type=Path)
+    parser.add_argument("--scores", type=Path)
     chosen, rest = parser.parse_known_args(arguments)
 
     def run() -> None:
@@ -73,10 +74,11 @@ def evaluate_command(
         saved = read(path, config_class.task) if path else None
         start = restore(config_class, path, saved["config"]) if saved else config_class()
         text = f"{description}\n--checkpoint FILE: the best.pt of a run; settings default to those of the run."
+        text += "\n--scores FILE: write the network's outputs for each test sample to this .npz file."
         config = tyro.cli(config_class, args=rest, default=start, prog=parser.prog, description=text)
         check(config, path)
         assert saved
-        result, count = evaluate_checkpoint(config, make_task, path, saved)
+        result, count = evaluate_checkpoint(config, make_task, path, saved, chosen.scores)
         if rank() == 0:
             print(f"{path}: test {describe(result)}, {count} samples")
 

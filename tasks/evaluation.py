@@ -16,9 +16,10 @@ from indrnn_cupy.layers.activity import SHARES
 from . import confusion
 from .carried import Carried, Carrying
 from .checkpoint import load
-from .config import TrainingConfig
+from .config import TaskError, TrainingConfig
 from .distributed import broadcast, processes, rank, total, world_size
 from .samples import apart, share_of_batch
+from .scores import write_scores
 from .task import Samples, Task
 
 TYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
@@ -48,15 +49,24 @@ def has_events(model: nn.Module) -> bool:
 
 
 class Evaluation(NamedTuple):
-    """The mean loss and metric of a data set, and its confusion matrix."""
+    """The mean loss and metric of a data set, and its confusion matrix.
+
+    `kept`: the outputs and targets of all samples in order, if requested.
+    """
 
     values: dict[str, float]
     confusion: Tensor | None
+    kept: tuple[Tensor, Tensor] | None = None
 
 
 @torch.no_grad()
 def evaluate(
-    model: nn.Module, task: Task, dataset: Samples, config: TrainingConfig, device: torch.device
+    model: nn.Module,
+    task: Task,
+    dataset: Samples,
+    config: TrainingConfig,
+    device: torch.device,
+    keep: bool = False,
 ) -> Evaluation:
     """Evaluates a data set, each sample once, regardless of the number of processes."""
     training = model.training
@@ -67,6 +77,7 @@ def evaluate(
     counts = torch.zeros(len(task.classes or ()), len(task.classes or ()), dtype=torch.float64)
     size = share_of_batch(config) if task.streams else config.batch_size  # the rows that continue from batch to batch
     carried = Carried(task)
+    kept: list[tuple[Tensor, Tensor]] = []
     for inputs, targets in DataLoader(mine, size, num_workers=config.workers, worker_init_fn=apart):
         with record_activity(model) as activities:
             outputs, targets = carried.run(model, inputs.to(device)).float(), targets.to(device)
@@ -75,6 +86,8 @@ def evaluate(
                 shares[name] += share.item() * len(targets) / len(activities)
         loss, score = task.loss(outputs, targets) * len(targets), task.score(outputs, targets).sum()
         sums += torch.stack((loss.double().cpu(), score.double().cpu(), torch.tensor(len(targets)).double()))
+        if keep:
+            kept.append((outputs.cpu(), targets.cpu()))
         if task.classes:
             counts += confusion.count(outputs, targets, len(task.classes))
     of_events = total(torch.tensor(list(shares.values()), dtype=torch.float64)).tolist()
@@ -82,15 +95,32 @@ def evaluate(
     model.train(training)
     values = {"loss": loss / count, task.metric: score / count}
     values |= {name: share / count for name, share in zip(shares, of_events, strict=True)}
-    return Evaluation(values, total(counts) if task.classes else None)
+    whole = [in_order(torch.cat(parts), len(dataset)) for parts in zip(*kept, strict=True)]
+    return Evaluation(values, total(counts) if task.classes else None, (whole[0], whole[1]) if keep else None)
+
+
+def in_order(mine: Tensor, count: int) -> Tensor:
+    """All of so many rows, of which each process has every so-manyeth."""
+    whole = mine.new_zeros(count, *mine.shape[1:])
+    whole[rank() :: world_size()] = mine
+    return total(whole)
 
 
 def evaluate_checkpoint(
-    config: TrainingConfig, make_task: Callable[[Any], Task], path: Path, saved: dict[str, Any]
+    config: TrainingConfig,
+    make_task: Callable[[Any], Task],
+    path: Path,
+    saved: dict[str, Any],
+    scores: Path | None = None,
 ) -> tuple[dict[str, float], int]:
-    """Returns the loss and metric of a checkpoint on the test set, and the number of test samples."""
+    """Returns the loss and metric of a checkpoint on the test set, and the number of test samples; writes scores."""
     with processes(config.device) as device:
         task = make_task(config)
+        if scores and not task.classes:
+            raise TaskError(f"--scores writes scores of classes, which {config.task} with these settings has not")
         load(path, {"model": task.model}, saved)
         with autocast(config, device):
-            return evaluate(task.model.to(device), task, task.test, config, device).values, len(task.test)
+            measured = evaluate(task.model.to(device), task, task.test, config, device, scores is not None)
+        if measured.kept and scores and rank() == 0:
+            write_scores(scores, *measured.kept, task.names or [str(number) for number in range(len(task.test))])
+        return measured.values, len(task.test)

@@ -34,6 +34,8 @@ class Task:
     """Maps the activities of EGRU layers to a term of the training loss."""
     classes: Sequence[str] | None = None
     """Names of the classes, if the outputs are class logits: the run then ends with a confusion matrix."""
+    names: Sequence[str] | None = None
+    """Names of the test samples, for a file of their scores; their numbers by default."""
     streams: bool = False
     """Whether the samples of a batch continue those of the previous batch, in order. The network is then also called
     with a state, and returns (outputs, state)."""

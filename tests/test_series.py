@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tasks.config import TaskError
+from tasks.scores import read_scores
 from tasks.sequences import evaluate, train
 from tasks.sequences.csv_folder import read_csv_folder
 from tasks.sequences.examples import read_example
@@ -133,6 +134,9 @@ def test_a_regression_is_in_the_units_of_its_targets(tmp_path, capsys):
     assert float(said.split("mse ")[1]) < 0.2 * (50**2 / 6)
     evaluate.main(["--checkpoint", str(tmp_path / "run" / "best.pt")])
     assert said.split("test ")[1] in capsys.readouterr().out
+    with pytest.raises(SystemExit):
+        evaluate.main(["--checkpoint", str(tmp_path / "run" / "best.pt"), "--scores", str(tmp_path / "a.npz")])
+    assert "--scores writes scores of classes, which sequences" in capsys.readouterr().err
 
 
 def test_trains_on_rows_of_digits(tmp_path, capsys):
@@ -140,7 +144,12 @@ def test_trains_on_rows_of_digits(tmp_path, capsys):
     train.main([*options, "--batch-size", "32", "--runs", str(tmp_path), "--name", "run"])
     said = capsys.readouterr().out.splitlines()
     assert "1,293 training, 144 validation, 360 test samples" in said[0]
-    assert float(said[-1].split("accuracy ")[1].split()[0]) > 60
+    accuracy = float(said[-1].split("accuracy ")[1].split()[0])
+    assert accuracy > 60
+    evaluate.main(["--checkpoint", str(tmp_path / "run" / "best.pt"), "--scores", str(tmp_path / "scores.npz")])
+    found = read_scores(tmp_path / "scores.npz")
+    assert found.scores.shape == (360, 10) and found.names.tolist() == [str(number) for number in range(360)]
+    assert 100 * (found.scores.argmax(1) == found.labels).mean() == pytest.approx(accuracy, abs=0.01)
     assert read_example("digits").x.shape == (1797, 64, 1)
 
 

@@ -10,7 +10,7 @@ from skeleton_clips import clip, exit_status, standing
 from tasks.config import TaskError
 from tasks.skeleton_action import arrays, npy2data, ntu, train
 from tasks.skeleton_action.bodies import by_id, by_order, has_data, is_still, motion
-from tasks.skeleton_action.sampling import SampledClips
+from tasks.skeleton_action.samples import Reader, SampledClips
 from tasks.skeleton_action.task import class_names
 
 UI_PRMD = Path(__file__).resolve().parents[2] / "shared" / "data" / "ui_prmd.npz"
@@ -374,7 +374,9 @@ def test_positions_that_are_not_finite_are_not_trained_on(tmp_path):
     data = np.load(folder / "data.npy")
     data[1, 2, 3, 1] = np.nan
     np.save(folder / "data.npy", data)
-    samples = SampledClips(arrays.read_set(folder), np.arange(3), 5, seed=0, votes=10)
+    samples = SampledClips(
+        Reader(arrays.read_set(folder), "published", "none", "none"), np.arange(3), 5, seed=0, votes=10
+    )
     assert samples[0][0].isfinite().all()
     with pytest.raises(TaskError, match="the clip b has positions that are not finite"):
         samples[1]
@@ -418,6 +420,7 @@ def test_a_set_that_fails_leaves_nothing(tmp_path):
         ("label.npy", np.array([0, -1, 0]), "has numbers from -1 to 0"),
         ("label.npy", np.array([0.0, 1, 0]), "is float64 (3,), expected one or more whole numbers"),
         ("parents.npy", np.array([0, 2]), "has numbers from 0 to 2, expected 0 to 1"),
+        ("parents.npy", np.array([1, 0]), "has no root, a joint that is its own parent"),
         ("half_test.npy", np.array([3]), "has numbers from 3 to 3, expected 0 to 2"),
         ("half_train.npy", np.array([], int), "expected one or more whole numbers in a row"),
         ("half_train.npy", np.array([object()]), "is not an array of numbers"),
@@ -446,21 +449,34 @@ def test_a_set_that_does_not_fit_is_said_in_a_line(tmp_path, capsys, file, conte
 
 @pytest.mark.skipif(not UI_PRMD.exists(), reason="needs ui_prmd.npz")
 def test_ui_prmd_odd_subjects_train_even_test(tmp_path, capsys):
-    """Real people, 22 joints, 10 exercises: how another set comes in, with the network that the default run trains."""
+    """Real people, 22 joints, 10 exercises, two of ten with the other hand, in the coordinates of the camera."""
     with np.load(UI_PRMD, allow_pickle=False) as file:
         frames, length, meta = file["frames"], file["length"], file["meta"]
     exercise, subject = meta[:, 0], meta[:, 1]
     clips = np.split(frames.astype(np.float32), np.cumsum(length)[:-1])
     arrays.write(
         tmp_path / "set",
-        (positions - positions[0, 0] for positions in clips),
+        clips,
         (len(clips), int(length.max()), 22),
         "float32",
         exercise - 1,
         ["E{:02d}S{:02d}R{:02d}".format(*row) for row in meta],
         [0, 0, 1, 2, 3, 4, 2, 6, 7, 8, 2, 10, 11, 12, 0, 14, 15, 16, 0, 18, 19, 20],
         {"subjects": (np.flatnonzero(subject % 2 == 1), np.flatnonzero(subject % 2 == 0))},
+        columns={"subject": subject},
     )
-    options = ["--steps", "400", "--runs", str(tmp_path), "--threads", "2"]
+    options = [
+        "--mirror",
+        "--sampling",
+        "crop",
+        "--validation",
+        "random",
+        "--steps",
+        "400",
+        "--runs",
+        str(tmp_path),
+        "--threads",
+        "2",
+    ]
     train.main(["--data-dir", str(tmp_path / "set"), "--split", "subjects", *options])
     assert float(capsys.readouterr().out.split("accuracy ")[1].split(" %")[0]) >= 97

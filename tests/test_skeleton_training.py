@@ -11,10 +11,12 @@ from skeleton_clips import clip, standing
 
 from tasks import confusion
 from tasks.skeleton_action import arrays, evaluate, npy2data, ntu, pictures, render, synthetic, train, txt2npy
+from tasks.skeleton_action.augmentation import Augmentation, rotation_matrix
 from tasks.skeleton_action.features import joint_line_distances, lines
-from tasks.skeleton_action.sampling import SampledClips, drawn_frames, published_frames, rotation_matrix
+from tasks.skeleton_action.network import SkeletonNetwork
+from tasks.skeleton_action.samples import Reader, SampledClips
+from tasks.skeleton_action.sampling import drawn_frames, published_frames
 from tasks.skeleton_action.skeleton_file import parse, text
-from tasks.skeleton_action.task import SkeletonNetwork
 
 CLIPS = [
     ntu.ClipName(1, camera, person, 1, action) for camera in (1, 2) for person in (1, 2, 3) for action in (3, 11, 12)
@@ -68,7 +70,9 @@ def test_any_length_is_drawn_from_its_beginning_to_its_end(length):
 def test_what_is_drawn_follows_from_seed_epoch_and_clip(folder):
     clips = arrays.read_set(folder / "set")
     chosen = np.arange(len(clips.label))
-    data = SampledClips(clips, chosen, 20, seed=1, random_time=True, rotation=30)
+    reader = Reader(clips, "uniform", "none", "none")
+    turned = Augmentation(clips.parents, rotation=30)
+    data = SampledClips(reader, chosen, 20, seed=1, random_time=True, augmentation=turned)
     batch = data.__getitems__([0, 5, 7])
     (size,) = {len(frames) for frames, _ in batch}
     assert 5 <= size <= 40 and [label for _, label in batch] == clips.label[[0, 5, 7]].tolist()
@@ -80,7 +84,7 @@ def test_what_is_drawn_follows_from_seed_epoch_and_clip(folder):
     assert len(sizes) > 10 and min(sizes) >= 5 and max(sizes) <= 40
     data.set_epoch(1)
     assert not torch.equal(data[0][0][:5], batch[0][0][:5])
-    test = SampledClips(clips, chosen, 20, seed=1, votes=3)
+    test = SampledClips(reader, chosen, 20, seed=1, votes=3)
     votes, _ = test[2]
     assert votes.shape == (3, 20, 50, 3) and not torch.equal(votes[0], votes[1]) and torch.equal(votes, test[2][0])
 
@@ -131,6 +135,18 @@ def test_generated_files_are_as_a_kinect_writes_them(folder):
     names = list(synthetic.clip_names())
     assert len(names) == len(set(names)) == 1440
     assert text(synthetic.clip(CLIPS[0])) == text(synthetic.clip(CLIPS[0]))
+
+
+def test_short_clips_are_short():
+    lengths = [synthetic.clip(name, recording=synthetic.SHORT).frames for name in CLIPS]
+    assert 8 <= min(lengths) < max(lengths) <= 39 and min(synthetic.clip(name).frames for name in CLIPS) >= 16
+
+
+def test_a_set_says_who_is_in_a_clip_and_from_which_camera(folder):
+    clips = arrays.read_set(folder / "set")
+    names = [ntu.clip_name(name) for name in clips.name]
+    assert clips.subject.tolist() == [name.subject for name in names]
+    assert clips.view.tolist() == [name.camera for name in names]
 
 
 def small(path, name, *more):

@@ -16,7 +16,7 @@ from typing import Annotated, Any
 import numpy as np
 import torch
 import tyro
-from torch.utils.data import Subset
+from torch.utils.data import DataLoader, Subset
 
 from ..checkpoint import load, read_any, restore
 from ..command import guarded
@@ -96,7 +96,7 @@ def silencing(
     some = Subset(task.test, order)
 
     with recorded(model) as outputs, torch.no_grad():
-        model(torch.stack([some[number][0] for number in range(min(len(some), settings.batch_size))]))
+        model(next(iter(DataLoader(some, settings.batch_size)))[0])
     means = [output.float().mean((0, 1)) for output in outputs]
 
     def measured() -> float:

@@ -31,6 +31,7 @@ from ..files import DAMAGED, new_folder
 from .bodies import has_data
 
 MOST_CLASSES = 1000
+GROUPS = ("subject", "view")
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,8 @@ class SkeletonSet:
     label: np.ndarray
     name: np.ndarray
     parents: tuple[int, ...]
+    subject: np.ndarray | None = None
+    view: np.ndarray | None = None
 
     @property
     def persons(self) -> int:
@@ -138,12 +141,18 @@ def read_set(folder: Path) -> SkeletonSet:
     if data.ndim != 4 or data.shape[3] != 3 or data.dtype not in (np.float16, np.float32) or not data.size:
         expected = "float16 or float32 (N, T, J, 3)"
         raise TaskError(f"{folder / 'data.npy'} is {data.dtype} {data.shape}, expected {expected}")
-    for key, values in small.items():
+    groups = {key: load(folder / f"{key}.npy") for key in GROUPS if (folder / f"{key}.npy").exists()}
+    for key, values in groups.items():
+        if values.dtype.kind not in "iuU":
+            raise TaskError(f"{folder / key}.npy is {values.dtype}, expected whole numbers or text")
+    for key, values in (small | groups).items():
         if values.shape != data.shape[:1]:
             raise TaskError(f"{folder / key}.npy has shape {values.shape}, expected {data.shape[:1]} as data.npy")
     check_range(folder / "length.npy", small["length"], 1, data.shape[1])
     check_range(folder / "label.npy", small["label"], 0, MOST_CLASSES - 1)
     check_range(folder / "parents.npy", parents, 0, parents.size - 1)
+    if not (parents == np.arange(len(parents))).any():
+        raise TaskError(f"{folder / 'parents.npy'} has no root, a joint that is its own parent")
     if data.shape[2] % len(parents):
         raise TaskError(
             f"{folder} has {data.shape[2]} joints, expected a multiple of the {len(parents)} of parents.npy"
@@ -154,7 +163,7 @@ def read_set(folder: Path) -> SkeletonSet:
             if not has_data(persons[number, : small["length"][number]]).any():
                 raise TaskError(f"{folder}: the clip {small['name'][number]} has no data in any frame; leave it out")
         release(data)
-    return SkeletonSet(data, **small, parents=tuple(parents.tolist()))
+    return SkeletonSet(data, **small, **groups, parents=tuple(parents.tolist()))
 
 
 def read_split(folder: Path, split: str, clips: int) -> tuple[np.ndarray, np.ndarray]:

@@ -192,6 +192,7 @@ def npy2data(config: Config, classes: Sequence[str] = ()) -> None:
         config.pad,
         classes or [f"A{action:03d}" for action in range(1, ntu.BENCHMARKS[config.dataset].actions + 1)],
         asdict(config),
+        {"subject": [name.subject for name in clips.values()], "view": [name.camera for name in clips.values()]},
     )
 
 

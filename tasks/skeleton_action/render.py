@@ -3,6 +3,7 @@
 python -m tasks.skeleton_action.render S001C001P001R001A001.skeleton clip.gif
 python -m tasks.skeleton_action.render S001C001P001R001A001.npz clip.png
 python -m tasks.skeleton_action.render SET --clip S001C001P001R001A001 clip.gif
+python -m tasks.skeleton_action.render SET --clip S001C001P001R001A001 --checkpoint RUN/best.pt clip.gif
 
 What npy2data leaves out as noise is drawn in grey, from a .skeleton or .npz file.
 """
@@ -23,6 +24,7 @@ from .bodies import ghosts, has_data, tracks_of_ids
 from .clip_file import clip_arrays, read_arrays
 from .lines import SkeletonError
 from .pictures import Clip, animation, sheet
+from .predict import predict
 from .skeleton_file import parse
 from .task import class_names
 
@@ -35,6 +37,8 @@ class Config:
     """The file to write: .gif, animated, or .png, eight frames on a sheet."""
     clip: str | None = None
     """Of a set: the clip's name or number; the first if not given."""
+    checkpoint: Path | None = None
+    """Of a set: the title says what this run's network takes the clip for, too."""
     every: int = 2
     """Draw one frame of so many, in a .gif."""
 
@@ -51,7 +55,7 @@ def of_file(clip: Mapping[str, np.ndarray], stem: str) -> Clip:
     return Clip(title, positions, ntu.PARENTS, [body in noise for body in tracks])
 
 
-def of_set(folder: Path, clip: str | None) -> Clip:
+def of_set(folder: Path, clip: str | None, checkpoint: Path | None = None) -> Clip:
     found = arrays.read_set(folder)
     numbers = np.flatnonzero(found.name == clip) if clip else np.zeros(1, int)
     if not len(numbers) and clip and clip.isdigit() and int(clip) < len(found.name):
@@ -65,12 +69,18 @@ def of_set(folder: Path, clip: str | None) -> Clip:
     positions[~seen] = np.nan
     positions = positions[:, seen.any(0)]
     action = class_names(folder, int(found.label.max()) + 1)[found.label[number]]
-    return Clip(f"{found.name[number]}: {action}", positions, found.parents, [False] * positions.shape[1])
+    title = f"{found.name[number]}: {action}"
+    if checkpoint:
+        answer, probability = predict(checkpoint, folder, number)
+        title = f"{found.name[number]}: true {action}, predicted {answer} ({100 * probability:.0f} %)"
+    return Clip(title, positions, found.parents, [False] * positions.shape[1])
 
 
 def source(config: Config) -> Clip:
     if config.source.is_dir():
-        return of_set(config.source, config.clip)
+        return of_set(config.source, config.clip, config.checkpoint)
+    if config.checkpoint or config.clip:
+        raise TaskError(f"--clip and --checkpoint need the folder of a set; SOURCE is {config.source}")
     if config.source.suffix == ".npz":
         return of_file(read_arrays(config.source), config.source.stem)
     try:

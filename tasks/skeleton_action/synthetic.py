@@ -36,6 +36,21 @@ FIRST_ID = 72057594037927936  # 2**56, where a float64 confuses an id with the s
 CAMERA_TURN = np.deg2rad((-45, 0, 45))
 
 
+class Recording(NamedTuple):
+    """How long clips are, and how exact."""
+
+    frames: tuple[int, int]
+    """From the first to below the second, at a usual tempo."""
+    least: int
+    most: int
+    noise: float
+    """Metres, in each coordinate of each joint."""
+
+
+USUAL = Recording((26, 60), 16, 80, 0.012)
+SHORT = Recording((8, 40), 8, 39, 0.1)
+
+
 class Seen(NamedTuple):
     """A body in some frames: (n,), and positions (n, 25, 3) in the camera's space."""
 
@@ -50,14 +65,15 @@ def clip_names() -> Iterator[ClipName]:
     return (ClipName(1 if c[1] <= SUBJECTS // 2 else 2, *c) for c in product(*ranges))
 
 
-def performed(action: int, rng: Generator, person_seed: int) -> list[np.ndarray]:
+def performed(action: int, rng: Generator, person_seed: int, recording: Recording) -> list[np.ndarray]:
     """What one or two persons do, (F, 25, 3) each, before any camera: x and z on the floor, the first faces -z."""
     movers = [mover for mover in list(ACTIONS.values())[action - 1] if mover]
-    frames = int(rng.integers(26, 60))
+    frames = int(rng.integers(*recording.frames))
     persons = []
     for number, mover in enumerate(movers):
         person = subject(default_rng((person_seed, number * int(rng.integers(1, 10**6)))))
-        scene = Scene(person, max(16, round(frames / person.tempo)) if len(movers) == 1 else frames, rng)
+        own_frames = min(max(recording.least, round(frames / person.tempo)), recording.most)
+        scene = Scene(person, own_frames if len(movers) == 1 else frames, rng)
         angles, root = mover(scene)
         persons.append(pose(*_with_sway(Motion(angles, root), rng), person.proportions))
     if len(persons) == 2:  # face to face, about a metre apart
@@ -85,10 +101,10 @@ def _turned(positions: np.ndarray, angle: float) -> np.ndarray:
     return positions @ np.array(((c, 0, s), (0, 1, 0), (-s, 0, c))).T
 
 
-def clip(name: ClipName, seed: int = 0) -> Skeleton:
+def clip(name: ClipName, seed: int = 0, recording: Recording = USUAL) -> Skeleton:
     """What one camera records."""
     rng = default_rng((seed, name.subject, name.replication, name.action))  # the same performance for all cameras
-    persons = performed(name.action, rng, 1000 * seed + name.subject)
+    persons = performed(name.action, rng, 1000 * seed + name.subject, recording)
     rng = default_rng((seed, *name))
     distance, height = rng.uniform(2.4, 3.8), rng.uniform(0.9, 1.3)
     turn = CAMERA_TURN[name.camera - 1] + rng.normal(0, 0.06)
@@ -97,7 +113,7 @@ def clip(name: ClipName, seed: int = 0) -> Skeleton:
     ids = FIRST_ID + int(rng.integers(0, 2**15)) + np.arange(8)
     for number, positions in enumerate(persons):
         positions = _turned(positions, turn) + place
-        positions = positions + rng.normal(0, 0.012, positions.shape)
+        positions = positions + rng.normal(0, recording.noise, positions.shape)
         hidden = rng.random(positions.shape[:2]) < 0.02
         positions[hidden] += rng.normal(0, 0.08, (int(hidden.sum()), 3))
         frames = np.arange(len(positions))
@@ -128,12 +144,12 @@ def recorded(bodies: list[Seen], frames: int) -> Skeleton:
     return Skeleton(frames, frame[order].astype(np.int32), body_id[order], body, joints)
 
 
-def write_text(name: ClipName, folder: Path) -> None:
+def write_text(name: ClipName, folder: Path, recording: Recording = USUAL) -> None:
     file = "S{:03d}C{:03d}P{:03d}R{:03d}A{:03d}.skeleton".format(*name)
-    write_whole(folder / file, text(clip(name)).encode())
+    write_whole(folder / file, text(clip(name, recording=recording)).encode())
 
 
-def ensure(folder: Path) -> Path:
+def ensure(folder: Path, short: bool = False) -> Path:
     """The set of generated clips in a folder, made if it is not there: text files, then arrays, then the set."""
     found = folder / "set"
     if not found.exists():
@@ -143,10 +159,10 @@ def ensure(folder: Path) -> Path:
         names = list(clip_names())
         workers = len(os.sched_getaffinity(0))
         with ProcessPoolExecutor(workers) as pool:
-            work = pool.map(partial(write_text, folder=texts), names, chunksize=16)
+            work = pool.map(partial(write_text, folder=texts, recording=SHORT if short else USUAL), names, chunksize=16)
             list(tqdm(work, total=len(names), unit="file"))
         txt2npy(Txt2Npy(texts, folder / "clips"))
-        npy2data(Npy2Data(folder / "clips", found), list(ACTIONS))
+        npy2data(Npy2Data(folder / "clips", found, ghosts="keep" if short else "drop"), list(ACTIONS))
     return found
 
 
@@ -154,11 +170,18 @@ def ensure(folder: Path) -> Path:
 class Config:
     folder: Annotated[Path, tyro.conf.Positional] = Path("synthetic_skeletons")
     """Where to make text/, clips/ and set/; 190 MB."""
+    short: bool = False
+    """Clips of 8 to 39 frames, with a noise of 10 cm in every joint."""
 
 
 def main(arguments: list[str] | None = None) -> None:
     prog = "python -m tasks.skeleton_action.synthetic"
-    guarded(lambda: print(ensure(tyro.cli(Config, args=arguments, description=__doc__, prog=prog).folder)), prog)
+
+    def run() -> None:
+        config = tyro.cli(Config, args=arguments, description=__doc__, prog=prog)
+        print(ensure(config.folder, config.short))
+
+    guarded(run, prog)
 
 
 if __name__ == "__main__":

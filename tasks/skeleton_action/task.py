@@ -1,95 +1,24 @@
-"""Skeleton action recognition: the network, its settings, and the task as the training loop takes it."""
+"""Skeleton action recognition: the task as the training loop takes it."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Literal
 
 import numpy as np
-import torch
-import tyro
-from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
-
-from indrnn_cupy import with_differences
 
 from ..config import TaskError
 from ..distributed import one_first
-from ..networks import NetworkConfig, activity_loss, make_body, make_classifier, read_out
+from ..networks import activity_loss
 from ..task import Task
 from . import arrays
-from .features import joint_line_distances, lines, published_lines
-from .sampling import SampledClips
+from .augmentation import Augmentation
+from .network import SkeletonNetwork
+from .samples import Reader, SampledClips
+from .settings import Config
 from .synthetic import ensure
+from .validation import hold_out
 
-
-@dataclass
-class Config(NetworkConfig):
-    task = "skeleton_action"
-
-    data_dir: Annotated[str | None, tyro.conf.arg(aliases=["--data-path"])] = None
-    """Folder of a set, as npy2data writes it; without it, clips of a generated figure, in synthetic_dir."""
-    synthetic_dir: str = "synthetic_skeletons"
-    """Where generated clips are kept: text files, arrays, and the set."""
-    split: str = "cross_subject"
-    """Which split of the set: cross_subject, cross_view, cross_setup."""
-    frames: int = 20
-    """S, the frames drawn from each clip."""
-    sampling: Literal["published", "uniform", "crop"] = "published"
-    """How they are drawn: by the rule of Li et al., which leaves zeros around short clips; one of each of so many equal
-    parts; or the same of a random half or more of the clip."""
-    votes: int = 20
-    """Times that a clip is drawn in the test; the mean of the outputs counts. A fifth as many in validation."""
-    joint_lines: bool = False
-    """Add the distances of joints to lines through two others."""
-    differences: bool = False
-    """Add how each number changed since the frame before; in a dense network of every layer too."""
-    published: bool = False
-    """Lines and changes as in IndRNN_pytorch: lines to its ends, not those of hands and feet; the first change of a
-    clip is its first frame, not 0."""
-    random_time: bool = False
-    """Draw the number of frames too, from N(frames, (frames / 4)^2), for each batch."""
-    rotation: float = 0.0
-    """Degrees by which a clip is turned at most, at random, about the vertical and the sideways axis."""
-
-    def check(self) -> None:
-        super().check()
-        self.expect_positive("frames", "votes")
-        self.expect("rotation", lambda v: 0 <= v <= 180, "a number from 0 to 180")
-        self.expect("split", lambda v: v and "/" not in v, "the name of a split")
-
-
-class SkeletonNetwork(nn.Module):
-    """Classifies clips from their last frame: (B, S, J, 3) to logits (B, classes); of (B, votes, S, J, 3) the mean."""
-
-    def __init__(self, config: Config, joints: int, parents: Sequence[int], classes: int) -> None:
-        super().__init__()
-        self.config, self.parents = config, parents
-        self.lines = (published_lines if config.published else lines)(parents) if config.joint_lines else []
-        with torch.no_grad():
-            features = self.features(torch.zeros(1, 1, joints, 3)).shape[-1]
-        differences: bool | Literal["from_zero"] = (
-            "from_zero" if config.differences and config.published else config.differences
-        )
-        self.body = make_body(config, features, config.frames, (1 / 5, 3 / 5), differences)
-        self.classifier = make_classifier(self.body.output_size, classes)
-
-    def features(self, clips: Tensor) -> Tensor:
-        """(S, B, J, 3) to (S, B, features)."""
-        parts = [clips.flatten(2)]
-        if self.config.joint_lines:
-            persons = clips.unflatten(2, (-1, len(self.parents)))
-            parts.append(joint_line_distances(persons, self.lines).flatten(2))
-        x = torch.cat(parts, -1)
-        if not self.config.differences or self.config.network == "dense":
-            return x
-        return with_differences(x, from_zero=self.config.published)
-
-    def forward(self, clips: Tensor) -> Tensor:
-        if clips.dim() == 5:
-            return self(clips.flatten(0, 1)).unflatten(0, clips.shape[:2]).mean(1)
-        output, _ = self.body(self.features(clips.transpose(0, 1)))
-        return self.classifier(read_out(self.config, output))
+UNSEEN_VIEW = 60.0  # degrees of rotation
 
 
 def make_task(config: Config) -> Task:
@@ -97,33 +26,54 @@ def make_task(config: Config) -> Task:
         folder = Path(config.data_dir) if config.data_dir else ensure(Path(config.synthetic_dir))
     clips = arrays.read_set(folder)
     training, test = arrays.read_split(folder, config.split, len(clips.data))
-    order = np.random.default_rng(config.seed).permutation(training)
-    held = max(1, round(0.05 * len(order)))
+    rotation = UNSEEN_VIEW * holds_out_views(config.split, clips.view, training, test)
+    training, validation = hold_out(clips, training, config.validation, config.held_out, config.seed)
     names = class_names(folder, int(clips.label.max()) + 1)
-
-    def sampled(chosen: np.ndarray, votes: int) -> SampledClips:
-        return SampledClips(clips, chosen, config.frames, config.seed, votes, sampling=config.sampling)
-
+    reader = make_reader(config, clips)
+    augmentation = Augmentation(
+        clips.parents,
+        rotation if config.rotation is None else config.rotation,
+        config.resize,
+        config.shear,
+        config.mirror,
+        config.joint_dropout,
+    )
     return Task(
-        SkeletonNetwork(config, clips.data.shape[2], clips.parents, len(names)),
+        make_network(config, clips, len(names)),
         SampledClips(
-            clips,
-            order[held:],
-            config.frames,
-            config.seed,
-            random_time=config.random_time,
-            rotation=config.rotation,
-            sampling=config.sampling,
+            reader, training, config.frames, config.seed, random_time=config.random_time, augmentation=augmentation
         ),
-        sampled(order[:held], max(1, config.votes // 5)),
-        sampled(test, config.votes),
+        SampledClips(reader, validation, config.frames, config.seed, votes_of(config, share=5)),
+        SampledClips(reader, test, config.frames, config.seed, votes_of(config)),
         loss=cross_entropy,
         score=lambda outputs, targets: (outputs.argmax(1) == targets).float(),
         metric="accuracy",
         better="max",
         activity_loss=activity_loss(config),
         classes=names,
+        names=clips.name[test].tolist(),
     )
+
+
+def make_network(config: Config, clips: arrays.SkeletonSet, classes: int) -> SkeletonNetwork:
+    """A network for clips of this set."""
+    if config.sampling == "all":
+        config = replace(config, frames=int(clips.length.max()))
+    return SkeletonNetwork(config, clips.data.shape[2], clips.parents, classes)
+
+
+def make_reader(config: Config, clips: arrays.SkeletonSet) -> Reader:
+    return Reader(clips, config.sampling, config.center, config.scale)
+
+
+def votes_of(config: Config, share: int = 1) -> int:
+    """How often a clip is drawn, or a share of that; 0 with all frames, which are the same each time."""
+    return 0 if config.sampling == "all" else max(1, config.votes // share)
+
+
+def holds_out_views(split: str, view: np.ndarray | None, training: np.ndarray, test: np.ndarray) -> bool:
+    """Whether no clip for training was taken from where those of the test were."""
+    return split == "cross_view" or (view is not None and not np.isin(view[test], view[training]).any())
 
 
 def class_names(folder: Path, classes: int) -> list[str]:

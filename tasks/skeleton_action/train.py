@@ -21,6 +21,10 @@ PLAIN = Config(
     batch_size=128,
     hidden_size=512,
     dropout=0.4,
+    sampling="published",
+    center="none",
+    rotation=0.0,
+    validation="random",
 )
 DENSE = replace(PLAIN, network="dense", hidden_size=48, dropout=0.5)
 PRESETS = {
