@@ -16,7 +16,7 @@ import pytest
 import torch
 
 from indrnn_cupy.ops import chunks, launch
-from indrnn_cupy.runtime import Kernel, cuda, host
+from indrnn_cupy.runtime import Kernel, compiler, cuda, host
 
 SANITIZERS: dict[str, tuple[str, ...]] = {
     "none": (),
@@ -97,7 +97,7 @@ def sanitized(tmp_path_factory):
         program = folder / hashlib.sha256("".join([text, *defines, sanitizer]).encode()).hexdigest()
         if program.exists():
             return str(program)
-        flags = [flag for flag in host.FLAGS if flag not in ("-O3", "-shared")]
+        flags = [flag for flag in compiler.FLAGS if flag not in ("-O3", "-shared")]
         flags += ["-O1", "-g", "-pthread", *SANITIZERS[sanitizer], *(f"-D{d}" for d in defines)]
         done = subprocess.run(["g++", *flags, "-o", str(program), "-"], input=text, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
@@ -142,6 +142,7 @@ def sanitized(tmp_path_factory):
 
         with (
             patch.object(host, "launch", on_host),
+            patch.object(host, "prepare", lambda *_: None),
             patch.object(cuda, "launch", on_gpu),
             patch.object(launch, "on_gpu", lambda _: like_gpu),
             patch.object(chunks, "chunk_steps", lambda *_: chunk),
