@@ -21,7 +21,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # for a shared machine
 
 from .output import write_csv
 
-IMPORTS = {"torch": "import torch", "torch, indrnn_cupy": "import torch, indrnn_cupy"}
+IMPORTS = ("import torch", "import torch, indrnn_cupy")
 Seconds = tuple[float, float]  # of the clock, and of processors
 
 
@@ -80,13 +80,11 @@ def main() -> None:
         return first_call(options.first_call)
     from indrnn_cupy.check.recurrences import FIRST
 
-    runs: dict[str, list[Seconds]] = {name: [] for name in IMPORTS}
-    for _ in range(options.repeats):
-        for name, code in IMPORTS.items():
-            runs[name].append(process("-c", code)[0])
-    alone, both = (middle(runs[name]) for name in IMPORTS)
-    print(f"import torch: {alone[0]:.2f} s; indrnn_cupy beside it: {both[0] - alone[0]:.2f} s,", end=" ")
-    print(f"of processors {both[1] - alone[1]:.2f} s")
+    imports = [[process("-c", code)[0] for code in IMPORTS] for _ in range(4 * options.repeats)]
+    alone = middle(torch for torch, _ in imports)
+    more = middle((both[0] - torch[0], both[1] - torch[1]) for torch, both in imports)
+    print(f"import torch: {alone[0]:.2f} s, of processors {alone[1]:.2f} s")
+    print(f"indrnn_cupy beside it: {more[0]:.2f} s, of processors {more[1]:.2f} s")
     print(f"\nfirst call, ms     {'empty cache':>12}{'processors':>12}{'full cache':>12}{'processors':>12}")
     names = [r.name for r in FIRST if options.only in (None, r.name)]
     calls: dict[str, list[tuple[Seconds, Seconds]]] = {name: [] for name in names}
