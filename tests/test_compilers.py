@@ -60,7 +60,7 @@ def test_kernels_compile_for_macos(recurrence, tmp_path):
     for kernel in recurrence.kernels:
         text, parameters = kernel.source()
         text += host.GRID.format(name=kernel.name, arguments=host.arguments_from_words(parameters))
-        flags = [flag for flag in compiler.FLAGS if flag != compiler.NATIVE]
+        flags = [flag for flag in (*compiler.FLAGS, *compiler.ZIG_FLAGS) if flag != compiler.NATIVE]
         defines = [f"-D{d}" for d in cpu.layout(kernel, torch.float32, False, True, kernel.defines)]
         library = tmp_path / "kernel.dylib"
         target = ["-target", "aarch64-macos", "-mcpu=apple_m1"]

@@ -20,6 +20,7 @@ FLAGS = (
     *("-x", "c++", "-std=c++20", "-O3", NATIVE, "-fPIC", "-shared"),
     *("-fno-math-errno", "-fno-trapping-math", "-ffp-contract=off"),
 )
+ZIG_FLAGS = ("-nostdlib", "-fno-exceptions", "-fno-rtti")  # else it first builds its libraries, for a minute
 LIBRARY = ".dylib" if sys.platform == "darwin" else ".so"
 
 
@@ -50,7 +51,7 @@ def flags() -> tuple[tuple[str, ...], str]:
     if "__AVX512F__" in macros:
         found.append("-mprefer-vector-width=512")  # compilers keep to 256 bits by themselves; worth a tenth
     if _is_zig():
-        found += ["-nostdlib", "-fno-exceptions", "-fno-rtti"]
+        found += ZIG_FLAGS
     elif "__clang__" not in macros:  # clang may come without OpenMP
         found.append("-fopenmp")
     return tuple(found), macros
