@@ -27,6 +27,7 @@ torch.testing.assert_close(compiled(x), reference.indrnn(x, u)[0])
 """
 # Hides the compiler that pip may have brought; an empty PATH hides the others.
 WITHOUT_ZIG = """
+import importlib.util
 find_spec = importlib.util.find_spec
 importlib.util.find_spec = lambda name, *rest: None if name == "ziglang" else find_spec(name, *rest)
 """
