@@ -86,7 +86,7 @@ INLINE real from(real least, real x, real inside) {
     const real none = bit_cast<real>(~Constants<real>::bits(0)), lowest = -Constants<real>::LARGEST * (x + 3);
     const real beyond = x < least ? none : x;  // infinity and NaN stay
     const real outside = x == least ? lowest : beyond;
-    return (x > least) & (x <= Constants<real>::LARGEST) ? inside : outside;  // without branches: SIMD
+    return ((x > least) & (x <= Constants<real>::LARGEST)) ? inside : outside;  // without branches: SIMD
 }
 
 namespace same {

@@ -62,8 +62,7 @@ struct Tile {
         int lane = 0;
         for (int r = 0; r < rows; ++r)
             for (int u = 0; u < units; u += LANES, lane += LANES)
-                if (units - u >= LANES) f(lane, first_row + r, first_unit + u, LANES);  // a constant width is faster
-                else f(lane, first_row + r, first_unit + u, units - u);
+                f(lane, first_row + r, first_unit + u, units - u < LANES ? units - u : LANES);
 #endif
     }
 

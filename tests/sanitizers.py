@@ -1,4 +1,6 @@
-"""Runs kernels as programs of their own under the sanitizers of gcc, every argument in memory of just its size.
+"""Runs kernels as programs of their own: under the sanitizers of gcc, or for another machine.
+
+Every argument is in memory of just its size.
 
 A kernel in the form for a CPU gets a thread for each block, all at once. In the form for a GPU each block gets its
 THREADS as real threads, one block after the other, so that a race between threads of a block is one here too.
@@ -10,18 +12,30 @@ import struct
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import NamedTuple
 from unittest.mock import patch
 
 import pytest
 import torch
 
 from indrnn_cupy.ops import chunks, launch
-from indrnn_cupy.runtime import Kernel, cuda, host
+from indrnn_cupy.runtime import Kernel, compiler, cuda, host
 
-SANITIZERS: dict[str, tuple[str, ...]] = {
-    "none": (),
-    "memory": ("-fsanitize=address,undefined", "-fno-sanitize-recover=all"),
-    "threads": ("-fsanitize=thread",),
+
+class Build(NamedTuple):
+    flags: tuple[str, ...]
+    compiler: str = "g++"
+    runner: tuple[str, ...] = ()
+
+
+CHECKED = ("-O1", compiler.NATIVE)
+ARM64 = {"compiler": "aarch64-linux-gnu-g++", "runner": ("qemu-aarch64", "-cpu", "max")}
+BUILDS = {
+    "none": Build(CHECKED),
+    "memory": Build((*CHECKED, "-fsanitize=address,undefined", "-fno-sanitize-recover=all")),
+    "threads": Build((*CHECKED, "-fsanitize=thread")),
+    "armv8-a": Build(("-O3", "-march=armv8-a", "-static"), **ARM64),
+    "armv9-a": Build(("-O3", "-march=armv9-a", "-static"), **ARM64),  # with vectors of any length, SVE
 }
 DRIVER = """
 #line 1 "the driver"
@@ -87,24 +101,25 @@ int main(int, char** argv) {{
 
 @pytest.fixture(scope="session")
 def sanitized(tmp_path_factory):
-    """A context manager inside which kernels run under a sanitizer; gives the names of those that ran."""
+    """A context manager inside which kernels run as programs of a build; gives the names of those that ran."""
     folder = tmp_path_factory.mktemp("sanitized")
 
-    def build(kernel: Kernel, defines: tuple[str, ...], sanitizer: str) -> str:
+    def build(kernel: Kernel, defines: tuple[str, ...], name: str) -> str:
         text, parameters = kernel.source()
         arguments = host.arguments_from_words(parameters)
         text += DRIVER.format(name=kernel.name, count=len(parameters), arguments=arguments)
-        program = folder / hashlib.sha256("".join([text, *defines, sanitizer]).encode()).hexdigest()
+        program = folder / hashlib.sha256("".join([text, *defines, name]).encode()).hexdigest()
         if program.exists():
             return str(program)
-        flags = [flag for flag in host.FLAGS if flag not in ("-O3", "-shared")]
-        flags += ["-O1", "-g", "-pthread", *SANITIZERS[sanitizer], *(f"-D{d}" for d in defines)]
-        done = subprocess.run(["g++", *flags, "-o", str(program), "-"], input=text, capture_output=True, text=True)
+        flags = [flag for flag in compiler.FLAGS if flag not in ("-O3", "-shared", compiler.NATIVE)]
+        flags += ["-g", "-pthread", *BUILDS[name].flags, *(f"-D{d}" for d in defines)]
+        words = [BUILDS[name].compiler, *flags, "-o", str(program), "-"]
+        done = subprocess.run(words, input=text, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
         return str(program)
 
-    def run(kernel, defines, sanitizer, grid, arguments):
-        program = build(kernel, defines, sanitizer)
+    def run(kernel, defines, name, grid, arguments):
+        program = build(kernel, defines, name)
         data = [struct.pack("3I", *grid)]
         spans = [span_of(a) if isinstance(a, torch.Tensor) else 0 for a in arguments]
         for argument, span in zip(arguments, spans, strict=True):
@@ -113,7 +128,8 @@ def sanitized(tmp_path_factory):
             else:
                 data.append(struct.pack("qq", -1, argument or 0))
         (folder / "arguments").write_bytes(b"".join(data))
-        done = subprocess.run([program, str(folder / "arguments")], capture_output=True, text=True)
+        words = [*BUILDS[name].runner, program, str(folder / "arguments")]
+        done = subprocess.run(words, capture_output=True, text=True)
         if done.returncode:
             raise SanitizerError(done.stderr)
         results, place = (folder / "arguments").read_bytes(), 12
@@ -129,19 +145,20 @@ def sanitized(tmp_path_factory):
                 place += 8
 
     @contextmanager
-    def context(sanitizer: str, like_gpu: bool = False, chunk: int = 0) -> Iterator[list[str]]:
+    def context(name: str, like_gpu: bool = False, chunk: int = 0) -> Iterator[list[str]]:
         ran: list[str] = []
 
         def on_host(kernel, defines, grid, threads, tensors, numbers):
             ran.append(kernel.name)
-            run(kernel, defines, sanitizer, grid, (*tensors, *numbers))
+            run(kernel, defines, name, grid, (*tensors, *numbers))
 
         def on_gpu(kernel, defines, grid, block, arguments, device):
             ran.append(kernel.name)
-            run(kernel, defines, sanitizer, grid, arguments)
+            run(kernel, defines, name, grid, arguments)
 
         with (
             patch.object(host, "launch", on_host),
+            patch.object(host, "prepare", lambda *_: None),
             patch.object(cuda, "launch", on_gpu),
             patch.object(launch, "on_gpu", lambda _: like_gpu),
             patch.object(chunks, "chunk_steps", lambda *_: chunk),

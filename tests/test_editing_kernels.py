@@ -10,7 +10,7 @@ import torch
 from indrnn_cupy import functional as F
 from indrnn_cupy import use_kernels
 from indrnn_cupy.check.recurrences import RECURRENCES
-from indrnn_cupy.runtime import host, source
+from indrnn_cupy.runtime import compiler, source
 from indrnn_cupy.runtime.errors import KernelCompileError, KernelSignatureError, KernelSourceError
 
 
@@ -158,14 +158,14 @@ def test_includes_are_those_of_a_compiler(overlay, tmp_path):
 
 
 def test_thread_that_compiles_during_a_change_leaves_nothing_stale(overlay, monkeypatch):
-    folder, original = overlay("activation.cuh", *LEAKY), host._run
+    folder, original = overlay("activation.cuh", *LEAKY), compiler.run
 
     def run_and_change(*arguments):
         use_kernels(None)
         return original(*arguments)
 
     use_kernels(folder)
-    monkeypatch.setattr(host, "_run", run_and_change)
+    monkeypatch.setattr(compiler, "run", run_and_change)
     run()
     assert run() == [1.0, 0.0]
 

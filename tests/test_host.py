@@ -1,6 +1,5 @@
 """The host compiler: which one is taken, and what happens without one."""
 
-import importlib.util
 import math
 import mmap
 import os
@@ -76,12 +75,6 @@ def test_cxx_chooses_the_compiler(tmp_path):
 def test_wrong_cxx_is_an_error(tmp_path, cxx, message):
     done = run(tmp_path, CXX=cxx)
     assert "KernelCompileError" in done.stderr and message in done.stderr
-
-
-@pytest.mark.skipif(not importlib.util.find_spec("ziglang"), reason="ziglang is not installed")
-def test_compiler_from_pip(tmp_path):
-    done = run(tmp_path, CXX=f"{sys.executable} -m ziglang cc")
-    assert done.stdout == "right\n", done.stderr
 
 
 @pytest.mark.parametrize("tile", [512, 2048])

@@ -10,7 +10,7 @@ from torch import Tensor
 
 import indrnn_cupy
 from indrnn_cupy.check.recurrences import flat, with_gradients
-from indrnn_cupy.runtime import host
+from indrnn_cupy.runtime import compiler
 
 T, B, H = 5, 2, 9
 TOLERANCE = 1e-12  # of the largest value of a tensor
@@ -64,10 +64,10 @@ def test_random_cells(seed):
 
 @pytest.fixture
 def quick_compiler(monkeypatch):
-    monkeypatch.setattr(host, "FLAGS", tuple("-O1" if flag == "-O3" else flag for flag in host.FLAGS))
-    host._flags.cache_clear()
+    monkeypatch.setattr(compiler, "FLAGS", tuple("-O1" if flag == "-O3" else flag for flag in compiler.FLAGS))
+    compiler.flags.cache_clear()
     yield
-    host._flags.cache_clear()
+    compiler.flags.cache_clear()
 
 
 @pytest.mark.slow

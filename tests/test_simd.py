@@ -11,7 +11,7 @@ from indrnn_cupy.check.recurrences import FIRST, RECURRENCES
 from indrnn_cupy.ops import cpu
 from indrnn_cupy.ops.cell import read_cell
 from indrnn_cupy.ops.cell_kernels import kernels
-from indrnn_cupy.runtime import host, source
+from indrnn_cupy.runtime import compiler, host, source
 
 OWN = {
     "two states and an output": "INLINE auto f(Input auto x, Weight auto u, State auto h, State auto c) {"
@@ -39,7 +39,7 @@ def each_kernel():
 
 @pytest.mark.parametrize("kernel", [*each_kernel()])
 def test_the_lanes_of_a_step_are_one_simd_loop(kernel):
-    command, (flags, macros) = host.compiler(), host._flags()
+    command, (flags, macros) = compiler.command(), compiler.flags()
     if "__clang__" in macros:
         pytest.skip("GCC says which loops it vectorised")
     lines = (source.KERNELS / "recurrence.cuh").read_text().splitlines()

@@ -6,7 +6,7 @@ import subprocess
 
 import torch
 
-from ..runtime import disk, host, missing, overlay, source
+from ..runtime import compiler, disk, missing, overlay, source
 
 
 def description() -> str:
@@ -53,7 +53,7 @@ def _cupy() -> str:
 def _host_compiler() -> str:
     if reason := missing("cpu"):
         return reason
-    command = host.compiler()
+    command = compiler.command()
     done = subprocess.run([*command, "--version"], capture_output=True, text=True)
     return f"{' '.join(command)}: {(done.stdout or done.stderr).splitlines()[0]}"
 

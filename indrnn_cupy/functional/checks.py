@@ -11,6 +11,7 @@ from torch import Tensor
 from torch._C._functorch import is_functorch_wrapped_tensor
 
 from .. import reference
+from ..ops.compiling import assume_constant_result
 from ..ops.sequence import TYPES
 from ..runtime import CompilerMissingError, missing, overlay
 
@@ -133,13 +134,13 @@ def _warn(reason: str) -> None:
     warnings.warn(f"{reason}. Until then, the plain PyTorch implementation runs, which is much slower.", stacklevel=5)
 
 
-@torch.compiler.assume_constant_result
+@assume_constant_result
 def can_compile(device: torch.device) -> bool:
     """Whether kernels can run on this device."""
     return not missing(device.type, device.index)
 
 
-@torch.compiler.assume_constant_result
+@assume_constant_result
 def compiled(device: torch.device, own: str = "") -> bool:
     """Whether kernels can run on this device; if not, warns once and says what is missing.
 

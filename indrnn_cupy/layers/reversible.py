@@ -12,6 +12,7 @@ from torch.utils.checkpoint import get_device_states, set_device_states
 
 from ..functional.arrays import each
 from ..functional.checks import flat
+from ..ops.compiling import disable
 from .block import RecurrentBlock, projection, refuse_memory, split, width_after, width_before
 from .sequence import SequenceModule, State
 
@@ -74,9 +75,9 @@ class ReversibleNetwork(SequenceModule[tuple[Any, ...]]):
         return y, (*states, last)
 
 
-@torch.compiler.disable(reason="its backward runs the layers again")
+@disable  # its backward runs the layers again
 def couple(
-    branches: Sequence[nn.Module], x1: Tensor, x2: Tensor, initial: Sequence[State | None], steps: dict[str, Any]
+    branches: nn.ModuleList, x1: Tensor, x2: Tensor, initial: Sequence[State | None], steps: dict[str, Any]
 ) -> tuple[Tensor, Tensor, tuple[State, ...]]:
     """Adds the outputs of the branches to the two halves in turn; returns both, and the states of the branches."""
     parameters = [p for branch in branches for p in branch.parameters()]

@@ -6,7 +6,7 @@ The gradient of y is rate * mask * grad_z + (y - mean) * by_output + all, the la
 computed from y.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -16,8 +16,10 @@ from torch import Tensor
 from .cell_backward import backward, block_backward_op
 from .cell_forward import block_forward_op, forward
 from .cell_function import inputs_to_save, split
-from .cells import facts
-from .norm import normalize, normalize_op, normalize_sums, normalize_sums_op
+from .cell_kernels import block_kernels
+from .cells import cell_of, facts
+from .launch import prepare
+from .norm import NORMALIZE, PASSES, SUMS, UNIT_SUMS, normalize, normalize_op, normalize_sums, normalize_sums_op
 from .recurrence import backward_once, can_call_directly, needs_gradient
 from .sequence import TYPES
 
@@ -148,11 +150,21 @@ def gradients(ctx: Any, normed: bool, grad_z: Tensor, grad_last: Any, saved: Any
     return [of_weight, of_bias, None, None, None, of_added, *found[:after], *of_states]
 
 
+def prepare_later(key: str, x: Sequence[Tensor], resets: bool, every: int, norm: Norm) -> None:
+    """Begins to compile what follows the forward pass of a recurrence."""
+    made, parts = block_kernels(cell_of(key), norm.added is not None), facts(key)[1] // len(x)
+    backward = made.of_normalized if norm.measured else made.of_scaled
+    prepare((backward, made.states) if every > 1 else (backward,), x[0], parts, resets)
+    prepare(PASSES if norm.measured else (NORMALIZE, SUMS, UNIT_SUMS), x[0], parts, False)
+
+
 def run(key, x, weights, initial, lengths, resets, reverse, every, norm):
     """z, the last states and, if computed from the output, the statistics, (3, H): mean, variance and count."""
     direct = can_call_directly(x[0])
     tensors = *x, *weights, *initial
     if norm.measured or needs_gradient(*tensors, norm.weight, norm.bias, norm.added):
+        if direct:
+            prepare_later(key, x, resets is not None, every, norm)
         counts, options = (len(x), len(weights)), (reverse, 0, every)
         found = BlockFunction.apply(direct, key, counts, options, norm[6:], lengths, resets, *norm[:6], *tensors)
         return found if norm.measured else found[:-1]

@@ -8,8 +8,10 @@ import torch
 from . import cell_vmap  # noqa: F401  # its rules
 from .cell_backward import backward, backward_op
 from .cell_forward import forward, forward_op
+from .cell_kernels import kernels
 from .cell_tangent import tangent_op
-from .cells import facts
+from .cells import cell_of, facts
+from .launch import prepare
 from .recurrence import backward_once, can_call_directly, needs_gradient, transformed
 
 
@@ -112,6 +114,10 @@ def run(key, x, weights, initial, lengths, resets, reverse, chunk=None, every=1)
     if function is CellFunction and not needs_gradient(*x, *weights, *initial):
         found = op(key, x, weights, initial, lengths, resets, reverse, chunk, 0)
         return found[0], *found[-len(initial) :]
+    if op is forward:
+        made = kernels(cell_of(key))
+        later = (made.backward, made.states) if every > 1 else (made.backward,)
+        prepare(later, x[0], facts(key)[1] // len(x), resets is not None)
     options = reverse, chunk, every
     found = function.apply(op, key, (len(x), len(weights)), options, lengths, resets, *x, *weights, *initial)
     return found[: 1 + len(initial)]

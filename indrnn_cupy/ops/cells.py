@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 
-import torch
 from torch import Tensor
 
 from ..runtime import source
 from ..runtime.errors import KernelSignatureError
 from .cell import Cell, read_cell
+from .compiling import assume_constant_result
 
 OWN: dict[str, Cell] = {}  # user-defined recurrences, by their names in the ops
 _package: dict[tuple[str, int], Cell] = {}
@@ -35,7 +35,7 @@ def one_by_one(cell: Cell, x: Sequence[Tensor]) -> list[Tensor]:
     return list(x) if len(x) == len(cell.inputs) else list(x[0].chunk(len(cell.inputs), -1))
 
 
-@torch.compiler.assume_constant_result
+@assume_constant_result
 def facts(key: str) -> tuple[tuple[int, ...], int, bool, int]:
     """The inputs that backward reads, the number of inputs, whether the output is not a state, and the saved states."""
     cell = cell_of(key)

@@ -6,7 +6,7 @@ from functools import cache
 import torch
 from torch import Tensor
 
-from ..runtime import host
+from ..runtime import host, source
 from .sequence import SequenceKernel, Steps, Tensors, defines, integers
 
 LANES = 64  # in parallel: four or more SIMD registers, enough to hide each other's latency
@@ -20,15 +20,25 @@ def launch(
     first = sequences[0]
     elements, (T, B, H) = first.numel(), first.shape
     threads = torch.get_num_threads() if elements > SMALL else 1
-    stream = elements * first.element_size() > STREAM_BYTES
     host.launch(
         kernel,
-        layout(kernel, first.dtype, steps.resets is not None, stream, cell),
+        program(kernel, first.dtype, elements, steps.resets is not None, cell),
         (B, 1, 1) if kernel.block_per_row else grid(kernel.tile, B, H, threads),
         threads,
         (*tensors, steps.lengths, steps.resets),
         integers(steps, sequences, chunk=T),
     )
+
+
+def prepare(kernel: SequenceKernel, dtype: torch.dtype, elements: int, resets: bool) -> None:
+    """Begins to compile what will be launched over sequences of this type and size."""
+    host.prepare(kernel, program(kernel, dtype, elements, resets, kernel.defines), source.generation)
+
+
+def program(
+    kernel: SequenceKernel, dtype: torch.dtype, elements: int, resets: bool, cell: tuple[str, ...]
+) -> tuple[str, ...]:
+    return layout(kernel, dtype, resets, elements * dtype.itemsize > STREAM_BYTES, cell)
 
 
 @cache

@@ -1,15 +1,28 @@
 """Launches a kernel on the device of its tensors."""
 
+from collections.abc import Iterable
+
 from torch import Tensor
 
 from ..runtime import source
 from . import chunks, cpu, gpu
 from .chunks import Summary
-from .sequence import SequenceKernel, Steps, Tensors
+from .sequence import TYPES, SequenceKernel, Steps, Tensors
 
 
 def on_gpu(tensor: Tensor) -> bool:
     return tensor.is_cuda
+
+
+def prepare(kernels: Iterable[SequenceKernel], x: Tensor, parts: int, resets: bool) -> None:
+    """Begins to compile, on a CPU, what is launched later over sequences like one of the `parts` that x is made of.
+
+    Compilers then run side by side. NVRTC is part of this process and takes one kernel after the other.
+    """
+    if x.is_cpu and x.numel():
+        for kernel in kernels:
+            dtype, elements = (TYPES[x.dtype][2], 0) if kernel.small else (x.dtype, x.numel() // parts)
+            cpu.prepare(kernel, dtype, elements, resets)
 
 
 def launch(

@@ -22,6 +22,7 @@ UNIT_STATISTICS = sequence_kernel(
 UNIT_SUMS = sequence_kernel(
     "norm_units.cu", "unit_sums", "const scalar* sums, const real* mask, double* totals", ("sums",), small=True
 )
+PASSES = (NORMALIZE, SUMS, UNIT_STATISTICS, UNIT_SUMS)
 
 
 def normalize(

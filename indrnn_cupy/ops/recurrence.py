@@ -10,6 +10,8 @@ from torch._functorch.pyfunctorch import retrieve_all_functorch_interpreters
 from torch._ops import OpOverload
 from torch.utils._pytree import tree_flatten, tree_unflatten
 
+from .compiling import assume_constant_result
+
 PLAIN = (Tensor, torch.nn.Parameter)
 
 
@@ -33,7 +35,7 @@ def needs_gradient(*tensors: Tensor | None) -> bool:
     return False
 
 
-@torch.compiler.assume_constant_result
+@assume_constant_result
 def differentiated_by_func() -> bool:
     """Whether torch.func differentiates, where torch.compile loses the gradient of an op."""
     keys = [interpreter.key() for interpreter in retrieve_all_functorch_interpreters()]

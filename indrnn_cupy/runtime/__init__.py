@@ -5,7 +5,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from . import cuda, host, source
+from . import compiler, cuda, host, source
 from .errors import CompilerMissingError, KernelError
 from .kernel import Kernel
 from .memory import reuse_freed_memory
@@ -15,6 +15,7 @@ __all__ = [
     "CompilerMissingError",
     "Kernel",
     "KernelError",
+    "compiler",
     "cuda",
     "host",
     "missing",
@@ -29,7 +30,7 @@ def missing(device_type: str, index: int | None = None) -> str:
     """What is missing to run kernels on a device, and how to get it; empty if nothing is. `index`: of which GPU."""
     try:
         if device_type == "cpu":
-            host.compiler()
+            compiler.command()
         elif device_type == "cuda":
             cuda.check(index)
         elif device_type != "meta":  # shapes alone

@@ -43,7 +43,7 @@ def folder() -> Path:
     return process_folder.path()
 
 
-def get(name: str, build: Callable[[Path], None], load: Callable[[Path], Any]) -> Any:
+def get(name: str, build: Callable[[Path], Any], load: Callable[[Path], Any]) -> Any:
     """What `load` gives for the entry of this name; where there is none, `build` writes it to the path that it gets."""
     entry = folder() / name
     content = _read(entry)
@@ -72,6 +72,11 @@ def get(name: str, build: Callable[[Path], None], load: Callable[[Path], Any]) -
         raise KernelCompileError(f"what was compiled cannot be loaded: {shown(error)}{remedy}") from None
 
 
+def text(entry: Path) -> str:
+    """What an entry of text says."""
+    return entry.read_bytes()[:-_DIGEST].decode()
+
+
 def _trusted(info: os.stat_result) -> bool:
     return info.st_uid in (0, os.getuid()) and not info.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
 
@@ -89,7 +94,7 @@ def _read(entry: Path) -> bytes | None:
     return content if hashlib.sha256(content[:-_DIGEST]).digest() == content[-_DIGEST:] else None
 
 
-def _built(build: Callable[[Path], None]) -> bytes:
+def _built(build: Callable[[Path], Any]) -> bytes:
     with _room(), tempfile.TemporaryDirectory(dir=process_folder.path(), ignore_cleanup_errors=True) as workshop:
         draft = Path(workshop) / "draft"
         build(draft)

@@ -106,9 +106,12 @@ def _inline(
     number = 0
     for line in content.split("\n"):
         number += 1
+        if "#" not in line and "/*" not in line and "*/" not in line:
+            inlined.append(line)
+            continue
         if mark := re.match(r'#line (\d+) (".*")$', line):  # of a text that has headers in place already
             number, quoted = int(mark[1]) - 1, mark[2]
-        include = None if in_comment or "#" not in line else re.match(r'\s*#\s*include\s+"([^"]+)"', line)
+        include = None if in_comment else re.match(r'\s*#\s*include\s+"([^"]+)"', line)
         header = _find(include[1], path.parent if path.is_absolute() else KERNELS) if include else None
         if own and header and header.parent in (KERNELS, _overlay):
             header = None
