@@ -25,6 +25,7 @@ autosummary_generate = False
 napoleon_custom_sections = [("Shape", "returns_style"), ("Raises and reference", "notes_style")]
 default_role = "code"
 html_theme = "furo"
+html_show_copyright = False
 html_title = f"indrnn_cupy {release}"
 exclude_patterns = ["_build"]
 suppress_warnings = ["myst.xref_missing"]

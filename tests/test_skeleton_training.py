@@ -258,7 +258,7 @@ def test_what_is_no_person_is_drawn_as_noise_and_what_has_no_data_is_not_drawn(t
         (render.main, ["set", "a.gif", "--clip", "none"], "--clip none is not in"),
         (npy2data.main, ["missing", "dst"], "SRC missing is not a folder"),
         (npy2data.main, [".", "dst"], "holds no clip of ntu60"),
-        (npy2data.main, ["clips", "set"], "set exists; remove it"),
+        (npy2data.main, ["clips", "set"], "set already exists; remove it"),
         (npy2data.main, ["bad", "dst"], "is not a clip that txt2npy wrote"),
         (npy2data.main, ["clips", "dst", "--missing", "nothing"], "--missing cannot be read"),
         (npy2data.main, ["clips", "dst", "--missing", "bad.skeleton"], "has no name like S001C002P005R002A008"),
