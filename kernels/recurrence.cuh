@@ -189,7 +189,7 @@ INLINE void walk_tile(const Tile& tile, const Sequence<const scalar*>* in, const
     for (long long k = 0; k < tile.T; k += D)
         tile.each_run([&](int lane, long long row, long long unit, int width) INLINED {
             const long long length = tile.length(row);
-            if (k + D <= length && width == LANES)
+            if (k + D <= length && width == LANES) [[likely]]
                 return walk_run<I, O, D>(tile, in, out, resets, step, k, length, lane, row, unit, LANES);  // constant: faster
             for (long long j = k; j < length && j < k + D; ++j)
                 walk_run<I, O, 1>(tile, in, out, resets, step, j, length, lane, row, unit, width);

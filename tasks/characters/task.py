@@ -29,6 +29,8 @@ class Config(NetworkConfig):
     """Time steps of truncated backpropagation through time; the state is carried from window to window."""
     embedding_size: int = 64
     """Size of the embedding of each symbol."""
+    context: int = 1
+    """Number of most recent symbols that the first layer reads at each time step, as a causal convolution does."""
     tie_weights: bool = False
     """Share the weights of the embedding and the output layer."""
     norm: Literal["batch", "layer", "none"] = "batch"
@@ -42,16 +44,21 @@ class Config(NetworkConfig):
 
     def check(self) -> None:
         super().check()
-        self.expect_positive("window", "embedding_size")
+        self.expect_positive("window", "embedding_size", "context")
 
 
 class CharacterNetwork(nn.Module):
-    """Embedding, recurrences, output layer: symbol indices (B, T) and a state to logits (B, T, symbols) and a state."""
+    """Embedding, recurrences, output layer: symbol indices (B, T) and a state to logits (B, T, symbols) and a state.
+
+    The state is a pair: the embeddings of the last `context - 1` symbols, and the state of the recurrences.
+    """
 
     def __init__(self, config: Config, symbols: int) -> None:
         super().__init__()
+        self.context = config.context
         self.embedding = nn.Embedding(symbols, config.embedding_size)
-        self.body = make_body(config, config.embedding_size, config.window, (1 / 2, 1 / 2), norm=config.norm)
+        width = config.context * config.embedding_size
+        self.body = make_body(config, width, config.window, (1 / 2, 1 / 2), norm=config.norm)
         tied, width = config.tie_weights, self.body.output_size
         self.between = nn.Linear(width, config.embedding_size) if tied and width != config.embedding_size else None
         self.output = nn.Linear(config.embedding_size if tied else width, symbols)
@@ -60,13 +67,22 @@ class CharacterNetwork(nn.Module):
             self.output.weight = self.embedding.weight
 
     def forward(self, symbols: Tensor, state: Any = None) -> tuple[Tensor, Any]:
-        output, state = self.body(self.embedding(symbols.t()), state)
-        return self._read(output).transpose(0, 1), state
+        x, recent, state = self._embed(symbols.t(), state)
+        output, state = self.body(x, state)
+        return self._read(output).transpose(0, 1), (recent, state)
 
     def step(self, symbol: Tensor, state: Any = None) -> tuple[Tensor, Any]:
         """Maps one symbol per row, (B,), and a state to the logits of the next, (B, symbols), and the new state."""
-        output, state = self.body.step(self.embedding(symbol), state)
-        return self._read(output), state
+        x, recent, state = self._embed(symbol.unsqueeze(0), state)
+        output, state = self.body.step(x.squeeze(0), state)
+        return self._read(output), (recent, state)
+
+    def _embed(self, symbols: Tensor, state: Any) -> tuple[Tensor, Tensor, Any]:
+        """The input of the recurrences, (T, B, context * embedding_size), and both parts of the state."""
+        embedded = self.embedding(symbols)
+        recent, state = (embedded.new_zeros(self.context - 1, *embedded.shape[1:]), None) if state is None else state
+        embedded = torch.cat((recent, embedded))
+        return embedded.unfold(0, self.context, 1).flatten(2), embedded[len(symbols) :], state
 
     def _read(self, output: Tensor) -> Tensor:
         return self.output(output if self.between is None else self.between(output))
