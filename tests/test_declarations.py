@@ -57,7 +57,7 @@ def test_declarations(source, message):
         ("", "return tanhf(x);", "line 3: .*convert.*not C's own"),
         ("", "return std::tanh(x);", "line 3: .*not C's own"),
         ("", "return activation(x);", "line 3: .*; name one by define="),
-        ("", "auto y = x; y = tanh(h + x); return y;", "line 3: .*a name keeps its value"),
+        ("", "auto y = x; y = tanh(h + x); return y;", "line 3: .*variables cannot be reassigned"),
         ("", "return {x, h};", "several states are returned by states"),
         ("", "tanh(x);", "the function of the cell returns nothing"),
         ("", "return __builtin_floorf(x) + h;", "line 3: "),

@@ -10,7 +10,7 @@ ADVICE = {
     r".activation. (was not declared|is undefined)": 'name one by define={"ACTIVATION": "Tanh"}',
     r"is not a class, namespace|must be a class or": "ACTIVATION is Relu, Tanh, Sigmoid, Hardtanh or Identity",
     r"void expression": "the function of the cell returns nothing",
-    r"operator ?.?=": "a name keeps its value; give the next one a name of its own, const auto y = ...",
+    r"operator ?.?=": "variables cannot be reassigned; give each value a name of its own, const auto y = ...",
     r"initializer list": "several states are returned by states(h, c)",
     r"no member (named )?.output": "an output is named after the states, states(h).output(y)",
 }

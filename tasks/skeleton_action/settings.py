@@ -29,10 +29,10 @@ class Config(NetworkConfig):
     held_out: list[str] = field(default_factory=list)
     """These subjects or views are held out."""
     center: Center = "clip"
-    """The origin: the root joint of the first person in the first frame, or in each frame, which loses the way that is
-    gone; or each person's own, which loses the way between two persons too."""
+    """The origin: the root joint of the first person in the first frame, or in each frame, which discards the
+    distance travelled; or each person's own, which also discards the distance between two persons."""
     scale: Scale = "none"
-    """body: a clip's unit is the mean bone of its persons, rather than a metre."""
+    """body: divide each clip by the mean bone length of its persons."""
     frames: int = 20
     """S, the frames drawn from each clip."""
     sampling: Sampling = "uniform"
