@@ -8,11 +8,11 @@ from typing import Any
 
 import tyro
 
-from indrnn_cupy import reuse_freed_memory
+from indrnn_cupy import KernelError, reuse_freed_memory
 from indrnn_cupy.layers.activity import SHARES
 
 from .checkpoint import read, restore
-from .config import Config, TaskError, TrainingConfig
+from .config import Config, TaskError, TrainingConfig, first_line
 from .distributed import first_to_fail, rank
 from .evaluation import evaluate_checkpoint
 from .interruption import Stopped
@@ -108,6 +108,10 @@ def guarded(run: Callable[[], None], command: str) -> None:
     except (TaskError, OSError) as error:
         if first_to_fail():
             print(f"error: {' '.join(str(error).splitlines())}", file=sys.stderr)
+        sys.exit(2)
+    except KernelError as error:  # what the compiler says is long
+        if first_to_fail():
+            print(f"error: {first_line(error)}", file=sys.stderr)
         sys.exit(2)
     except Stopped as stopped:
         if stopped.folder:  # in the first process

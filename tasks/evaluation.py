@@ -116,6 +116,10 @@ def evaluate_checkpoint(
     """Returns the loss and metric of a checkpoint on the test set, and the number of test samples; writes scores."""
     with processes(config.device) as device:
         task = make_task(config)
+        if scores and (not scores.name or not scores.parent.is_dir()):
+            raise TaskError(
+                f"--scores {scores} cannot be written: {scores.parent} is not a folder, or there is no name"
+            )
         if scores and not task.classes:
             raise TaskError(f"--scores writes scores of classes, which {config.task} with these settings has not")
         load(path, {"model": task.model}, saved)

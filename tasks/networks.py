@@ -86,7 +86,10 @@ def make_body(
         options["norm"] = None
     options |= {**recurrence_options(config, steps), "dropout": config.dropout, "norm_first": config.norm_first}
     if "longest_memory" in options and config.network in ("residual", "reversible"):
-        options |= {"norm_first": True}  # the bias of the norm sets the memory
+        if options.get("norm", "batch") is None:
+            del options["longest_memory"]  # there is no bias that could set the memory
+        else:
+            options |= {"norm_first": True}  # the bias of the norm sets the memory
     if config.network == "dense":
         given = config.bottleneck_dropout, config.transition_dropout
         dropouts = [share * config.dropout if own is None else own for share, own in zip(shares, given, strict=True)]

@@ -1,8 +1,6 @@
 """A file of scores: what a network gives for each test sample, to combine with those of other networks. No pickles."""
 
 import io
-import zipfile
-import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -11,7 +9,7 @@ import numpy as np
 from torch import Tensor
 
 from .config import TaskError, first_line
-from .files import opened, write_whole
+from .files import DAMAGED, opened, write_whole
 
 
 class Scores(NamedTuple):
@@ -42,9 +40,6 @@ def read_scores(path: Path) -> Scores:
             raise ValueError("labels or names of another type")
     except TaskError:
         raise
-    except (
-        *(OSError, ValueError, KeyError, TypeError, EOFError, MemoryError, AttributeError),
-        *(zipfile.BadZipFile, zlib.error, NotImplementedError),
-    ) as error:
+    except DAMAGED as error:
         raise TaskError(f"{path} is not a file that evaluate --scores wrote: {first_line(error)}") from None
     return found

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from skeleton_sets import LENGTHS, NAMES, TEST, TRAINING, error_of, make_set, positions, run
 
+from tasks.config import TaskError
 from tasks.skeleton_action import arrays, columns, convert, ntu, split
 from tasks.skeleton_action.formats.to_set import KNOWN_PARENTS
 from tasks.skeleton_action.task import class_names
@@ -128,7 +129,7 @@ def test_a_pkl_file_is_what_pickle_loads(tmp_path):
         assert np.array_equal(keypoint, expected.pop("keypoint")[: len(keypoint)]) and one == expected
 
 
-def test_two_dimensions_are_normalized_and_the_score_is_the_third(tmp_path):
+def test_two_dimensions_are_normalized_and_lie_in_a_plane(tmp_path):
     """Against a loop over joints, of pictures of two sizes; a person who is not seen is zeros, not a corner."""
     rng = np.random.default_rng(1)
     listed = []
@@ -149,7 +150,7 @@ def test_two_dimensions_are_normalized_and_the_score_is_the_third(tmp_path):
             expected = (0, 0, 0)
             if person < len(one["keypoint"]) and one["keypoint_score"][person, frame].any():
                 x, y = map(float, one["keypoint"][person, frame, joint])
-                expected = x / width * 2 - 1, 1 - y / height * 2, float(one["keypoint_score"][person, frame, joint])
+                expected = x / width * 2 - 1, 1 - y / height * 2, 0
             np.testing.assert_allclose(clip[frame, 17 * person + joint], expected, atol=1e-6)
 
 
@@ -242,3 +243,20 @@ def test_clips_in_which_nobody_is_seen_are_left_out(tmp_path, capsys):
     assert [side.tolist() for side in arrays.read_split(tmp_path / "set", "a", 4)] == [[0, 1, 2], [3]]
     assert np.load(tmp_path / "set" / "subject.npy").tolist() == [1, 2, 4, 6]
     assert np.array_equal(found.data[3, :6], positions()[5])
+
+
+def test_text_labels_name_the_classes(tmp_path):
+    own = tmp_path / "own"
+    own.mkdir()
+    for name in ("0", "1"):
+        np.save(own / f"{name}.npy", np.random.default_rng(0).normal(size=(4, 2, 3)))
+    (own / "labels.csv").write_text("file,label\n0.npy,bow\n1.npy,wave\n")
+    (own / "classes.txt").write_text("wave\nbow\n")  # for numbers, of which there are none
+    run(own, tmp_path / "set", "--parents", "0", "0")
+    assert (tmp_path / "set" / "classes.txt").read_text().split() == ["bow", "wave"]
+
+
+def test_parents_in_a_circle_are_refused():
+    with pytest.raises(TaskError, match="has no root"):
+        arrays.check_parents((0, 2, 1), "it")
+    arrays.check_parents((1, 1, 0, 2), "it")

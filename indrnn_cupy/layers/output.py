@@ -21,4 +21,7 @@ class OutputOnly(nn.Module):
         self.module = module
 
     def forward(self, x: Tensor, *arguments: Any, **options: Any) -> Tensor:
-        return self.module(x, *arguments, **options)[0]
+        found = self.module(x, *arguments, **options)
+        if not isinstance(found, tuple):
+            raise TypeError(f"{type(self.module).__name__} returns a {type(found).__name__}, expected a tuple")
+        return found[0]

@@ -6,6 +6,7 @@ import os
 import platform
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 from functools import cache
@@ -111,6 +112,8 @@ def run(words: list[str], text: str, workshop: Path | None = None) -> str:
         )
     except OSError as error:
         raise KernelCompileError(f"it cannot be started: {shown(error)}; check CXX and PATH") from None
+    if done.returncode == -signal.SIGINT:  # Ctrl-C reaches the compiler, too
+        raise KeyboardInterrupt
     if done.returncode < 0 or "Killed signal" in done.stderr:
         raise KernelCompileError("it was killed, as happens where memory is short; free some and run again")
     if done.returncode:

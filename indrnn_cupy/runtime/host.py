@@ -71,11 +71,12 @@ def prepare(kernel: Kernel, defines: tuple[str, ...], generation: int) -> None:
     """Begins to compile a kernel that is needed later, beside what comes first. Errors are left to its launch."""
 
     def compile_beside() -> None:
-        with suppress(KernelError):
+        with suppress(KernelError, KeyboardInterrupt):
             load(kernel, defines, generation)
 
     compiler.flags()
-    Thread(target=compile_beside).start()
+    with suppress(RuntimeError):  # no more threads: it is compiled when it is needed
+        Thread(target=compile_beside).start()
 
 
 def launch(

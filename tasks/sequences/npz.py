@@ -32,7 +32,11 @@ def read_npz(path: Path, regression: bool) -> SeriesSet:
             f"{path} lacks {', '.join(sorted(missing))}; expected x, y, and optionally lengths, split, group"
         )
     x, y, lengths = arrays["x"], arrays["y"], arrays.get("lengths")
-    if x.dtype.kind not in "fiub" or y.ndim != 1:
+    if any(not isinstance(array, np.ndarray) for array in arrays.values()):
+        raise TaskError(f"{path} has an entry that is not an array")
+    if odd := [name for name in ("split", "group") if name in arrays and arrays[name].ndim != 1]:
+        raise TaskError(f"{path}: {odd[0]} has shape {arrays[odd[0]].shape}, expected (N,)")
+    if x.dtype.kind not in "fiub" or y.ndim != 1 or not len(y):
         raise TaskError(f"{path}: x is {x.dtype} and y has shape {y.shape}, expected numbers and (N,)")
     if lengths is not None and (lengths.ndim != 1 or lengths.dtype.kind not in "iu" or len(lengths) != len(y)):
         raise TaskError(f"{path}: lengths is {lengths.dtype} of shape {lengths.shape}, expected ({len(y)},) integers")

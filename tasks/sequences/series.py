@@ -1,5 +1,6 @@
 """A data set of series in memory, checked once, whatever file it came from."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -70,11 +71,16 @@ def make_set(
 def _numbers(source: str, y: Sequence[str] | np.ndarray) -> tuple[Tensor, None]:
     try:
         targets = torch.tensor([float(value) for value in y])
-    except ValueError as error:
+    except (ValueError, TypeError) as error:
         raise TaskError(f"{source}: y is not numeric, expected one number per series: {error}") from None
     if not targets.isfinite().all():
         raise TaskError(f"{source}: y contains NaN or infinity")
     return targets, None
+
+
+def _numbers_first(name: str) -> tuple[bool, int, str]:
+    whole = re.fullmatch(r"-?[0-9]{1,18}", name) is not None
+    return not whole, int(name) if whole else 0, name
 
 
 def _classes(source: str, y: Sequence[str] | np.ndarray) -> tuple[Tensor, list[str]]:
@@ -83,10 +89,7 @@ def _classes(source: str, y: Sequence[str] | np.ndarray) -> tuple[Tensor, list[s
         raise TaskError(
             f"{source}: series {next(n for n, one in enumerate(labels) if one in ('', 'nan'))} has no label"
         )
-    names = sorted(
-        set(labels),
-        key=lambda name: (not name.lstrip("-").isdigit(), int(name) if name.lstrip("-").isdigit() else 0, name),
-    )
+    names = sorted(set(labels), key=_numbers_first)
     if not 2 <= len(names) <= MOST_CLASSES:
         raise TaskError(
             f"{source} has {len(names)} classes, expected 2 to {MOST_CLASSES}; use --regression for numbers"

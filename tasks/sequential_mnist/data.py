@@ -67,7 +67,8 @@ def idx_folder(folder: Path) -> tuple[Digits, Digits]:
     """Reads training and test digits from the four standard IDX files, plain or .gz."""
     if not folder.is_dir():
         raise DataError(
-            f"--data-dir {folder} is not a folder, expected one with the four MNIST files, plain or .gz; docs/tasks.md says how to get them"
+            f"--data-dir {folder} is not a folder, expected one with the four MNIST files, plain or .gz; "
+            "docs/tasks.md says how to get them"
         )
     return _idx_pair(folder, "train"), _idx_pair(folder, "t10k")
 

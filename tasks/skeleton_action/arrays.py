@@ -151,8 +151,7 @@ def read_set(folder: Path) -> SkeletonSet:
     check_range(folder / "length.npy", small["length"], 1, data.shape[1])
     check_range(folder / "label.npy", small["label"], 0, MOST_CLASSES - 1)
     check_range(folder / "parents.npy", parents, 0, parents.size - 1)
-    if not (parents == np.arange(len(parents))).any():
-        raise TaskError(f"{folder / 'parents.npy'} has no root, a joint that is its own parent")
+    check_parents(parents, str(folder / "parents.npy"))
     if data.shape[2] % len(parents):
         raise TaskError(
             f"{folder} has {data.shape[2]} joints, expected a multiple of the {len(parents)} of parents.npy"
@@ -166,6 +165,15 @@ def read_set(folder: Path) -> SkeletonSet:
     return SkeletonSet(data, **small, **groups, parents=tuple(parents.tolist()))
 
 
+def check_parents(parents: Sequence[int] | np.ndarray, source: str) -> None:
+    """Raises TaskError unless every joint leads to a root, a joint that is its own parent."""
+    above = np.asarray(parents)
+    for _ in above:
+        above = np.asarray(parents)[above]
+    if (np.asarray(parents)[above] != above).any():
+        raise TaskError(f"{source} has no root, a joint that is its own parent")
+
+
 def read_split(folder: Path, split: str, clips: int) -> tuple[np.ndarray, np.ndarray]:
     """Which clips are for training and for the test."""
     parts = folder / f"{split}_train.npy", folder / f"{split}_test.npy"
@@ -175,6 +183,10 @@ def read_split(folder: Path, split: str, clips: int) -> tuple[np.ndarray, np.nda
     training, test = map(load, parts)
     for path, chosen in zip(parts, (training, test), strict=True):
         check_range(path, chosen, 0, clips - 1)
+    if len(np.unique(np.concatenate((training, test)))) < len(training) + len(test):
+        raise TaskError(
+            f"{parts[0]} and {parts[1].name} have a clip twice, expected each once, for training or the test"
+        )
     return training, test
 
 

@@ -57,7 +57,9 @@ def convert(config: Config) -> None:
         export(config)
     else:
         source = read(config)
-        if config.classes or (config.src / "classes.txt").exists():
+        if source.classes and config.classes:
+            raise TaskError(f"{source.path} has text as labels, which names the classes; leave out --classes")
+        if not source.classes and (config.classes or (config.src / "classes.txt").exists()):
             source = replace(source, classes=lines(config.classes or config.src / "classes.txt"))
         write_set(
             *(source, config.dst, config.parents, config.frames, config.persons, config.dtype), made_by=asdict(config)

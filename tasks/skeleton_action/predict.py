@@ -18,6 +18,7 @@ def predict(checkpoint: Path, folder: Path, number: int) -> tuple[str, float]:
     """The most probable class of a set's clip by a run's checkpoint, and its probability."""
     saved = read(checkpoint, Config.task)
     config = restore(Config, checkpoint, saved["config"])
+    config.check()
     clips = arrays.read_set(folder)
     names = class_names(folder, int(clips.label.max()) + 1)
     try:

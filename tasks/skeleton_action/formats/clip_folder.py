@@ -106,6 +106,10 @@ def write(
     count = len(clips.name)
     files = [f"clips/{number:05d}.{'csv' if as_csv else 'npy'}" for number in range(count)]
     listed = {"file": files, "name": clips.name.tolist(), "label": clips.label.tolist()}
+    if taken := [key for key in columns if key in listed or key.partition("_")[0] == "split"]:
+        raise TaskError(
+            f"the set has a column {taken[0]}, which in labels.csv has another meaning; rename {taken[0]}.npy"
+        )
     listed |= {key: values.tolist() for key, values in columns.items()}
     for split, (training, test) in splits.items():
         side = np.full(count, "", "<U5")

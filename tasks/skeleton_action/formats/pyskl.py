@@ -2,10 +2,10 @@
 
     split        a dict of lists of names: xsub_train, xsub_val, ... or train1, test1, ...
     annotations  a list with a dict for each clip: frame_dir (its name), label, total_frames T, keypoint (M, T, V, C) of
-                 M persons and V joints, and in two dimensions img_shape (height, width), keypoint_score (M, T, V)
+                 M persons and V joints, and in two dimensions img_shape (height, width)
 
 C = 3 is x, y, z, in metres. C = 2 are pixels: x and y become numbers from -1 to 1 by half the picture's width and
-height, as pyskl normalizes them, but y goes up; in place of z comes the score. Source: kennymckormick/pyskl,
+height, as pyskl normalizes them, but y goes up; z is 0, and keypoint_score is not read. Source: kennymckormick/pyskl,
 tools/data/README.md and pyskl/datasets/pipelines/pose_related.py.
 """
 
@@ -28,7 +28,6 @@ class Annotation:
     name: str
     label: int
     keypoint: Array
-    score: Array | None
     size: tuple[int, int] | None
     """Height and width of the picture, in two dimensions."""
 
@@ -79,13 +78,10 @@ def annotation(one: Any) -> Annotation:
     frames = of_key(whole_number, one, "total_frames")
     if frames != keypoint.shape[1]:
         raise ValueError(f"({name[:80]}) has {frames} total_frames, but a keypoint of {keypoint.shape[1]}")
-    size = score = None
+    size = None
     if keypoint.shape[3] == 2:
         size = of_key(picture_size, one, "img_shape")
-        score = of_key(array, one, "keypoint_score") if one.get("keypoint_score") is not None else None
-        if score and score.shape != keypoint.shape[:3]:
-            raise ValueError(f"({name[:80]}) has a keypoint_score {score.shape}, expected {keypoint.shape[:3]}")
-    return Annotation(name, of_key(whole_number, one, "label"), keypoint, score, size)
+    return Annotation(name, of_key(whole_number, one, "label"), keypoint, size)
 
 
 def of_key(read: Any, one: Mapping[str, Any], key: str) -> Any:
@@ -135,17 +131,17 @@ def clips(path: Path, found: list[Annotation]) -> Iterator[np.ndarray]:
     with opened(path) as file:
         for one in found:
             try:
-                yield positions(one, one.keypoint.read(file), one.score.read(file) if one.score else None)
+                yield positions(one, one.keypoint.read(file))
             except ValueError as error:
                 raise TaskError(f"{path}: the keypoint of {one.name} cannot be read: {first_line(error)}") from None
 
 
-def positions(one: Annotation, keypoint: np.ndarray, score: np.ndarray | None) -> np.ndarray:
+def positions(one: Annotation, keypoint: np.ndarray) -> np.ndarray:
     """(M, T, V, 2 or 3) to (T, M, V, 3)."""
     persons = keypoint.transpose(1, 0, 2, 3)
     if one.size is None:
         return persons
     half = np.array(one.size[::-1]) / 2
-    z = np.zeros(persons.shape[:3]) if score is None else score.transpose(1, 0, 2)
+    z = np.zeros(persons.shape[:3])
     seen = np.any(persons, (-2, -1), keepdims=True)  # persons who are not seen are at the corner, as zeros
     return np.where(seen, np.concatenate(((persons - half) / half * (1, -1), z[..., None]), -1), 0)

@@ -41,6 +41,7 @@ def write_set(
             f"{source.path} has {source.joints} joints of each person; give the parent of each, from 0, the root's own "
             "for the root, as --parents 0 0 1 ..."
         )
+    arrays.check_parents(parents, "--parents")
     check(source)
     frames, persons = frames or source.frames, persons or source.persons
     if frames * persons * source.joints > MOST_NUMBERS:
