@@ -43,7 +43,7 @@ def test_kernels_are_clean_and_give_the_same_bits(recurrence, form, sanitizer, d
             {"lengths": torch.tensor([13, 0, 5, 9, 1]), "resets": torch.rand(T, B) < 0.2, "reverse": True},
         ),
     ):
-        expected = with_gradients(recurrence.function, inputs, **options)
+        expected = with_gradients(recurrence.function, inputs, **options, **recurrence.all_kernels)
         with sanitized(sanitizer, **FORMS[form]) as ran:
             actual = with_gradients(recurrence.function, inputs, **options, **recurrence.all_kernels)
         assert {kernel.name for kernel in recurrence.kernels} <= set(ran)
