@@ -3,8 +3,8 @@
 Forward, and forward and backward, by length, width and batch: time, the ratio to a copy of the same bytes, what is
 saved for backward, and the time of each peer with its ratio to the kernel; first calls, and calls on tiny inputs.
 Medians of interleaved runs, float32. Waiting threads spin, unless OMP_WAIT_POLICY is passive, as it should be on a busy
-machine. Peers that are not installed are left out. With a GPU that torch can use, everything runs there, timed by its
-events. Writes a table, results.md, and its pictures. `python -m benchmarks.gated` and the like go deeper.
+machine. Peers that are not installed are named and left out. With a GPU that torch can use, everything runs there,
+timed by its events. Writes a table, results.md, and its pictures. `python -m benchmarks.gated` and the like go deeper.
 """
 
 import argparse
@@ -104,6 +104,8 @@ def main() -> None:
     for shape in QUICK if options.quick else FULL:
         found = measure(shape, device, repeats=9, burst=1)
         print("\n" + markdown(table(found)))
+        if missing := sorted({str(row["function"]) for row in found if "ms" not in row}):
+            print(f"not installed: {', '.join(missing)}")
         rows += found
     print(f"\n{'':<20}{'first call, s':>16}{'call, us':>12}{'with backward':>16}")
     of_calls = []

@@ -68,5 +68,4 @@ class Carrying(nn.Module):
         self.model, self.carried = task.model, Carried(task)
 
     def forward(self, inputs: Tensor) -> Tensor:
-        with torch.no_grad():
-            return self.carried.run(self.model, inputs)
+        return self.carried.run(self.model, inputs)

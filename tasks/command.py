@@ -4,7 +4,7 @@ import argparse
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import tyro
 
@@ -19,6 +19,8 @@ from .interruption import Stopped
 from .resuming import read_run
 from .task import Task
 from .training import train
+
+Settings = TypeVar("Settings")
 
 
 def train_command(
@@ -83,6 +85,18 @@ def evaluate_command(
             print(f"{path}: test {describe(result)}, {count} samples")
 
     guarded(run, f"python -m {module}")
+
+
+def run_command(
+    module: str,
+    description: str | None,
+    config_class: type[Settings],
+    run: Callable[[Settings], None],
+    arguments: list[str] | None = None,
+) -> None:
+    """Runs `python -m <module> [settings]`, for commands other than training and evaluation."""
+    prog = f"python -m {module}"
+    guarded(lambda: run(tyro.cli(config_class, args=arguments, description=description, prog=prog)), prog)
 
 
 def check(config: TrainingConfig, source: Path | None) -> None:

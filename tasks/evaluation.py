@@ -100,7 +100,7 @@ def evaluate(
 
 
 def in_order(mine: Tensor, count: int) -> Tensor:
-    """All of so many rows, of which each process has every so-manyeth."""
+    """Returns all `count` rows in order, of which process r of n has rows r, r + n, r + 2 n, ..."""
     whole = mine.new_zeros(count, *mine.shape[1:])
     whole[rank() :: world_size()] = mine
     return total(whole)
@@ -115,11 +115,11 @@ def evaluate_checkpoint(
 ) -> tuple[dict[str, float], int]:
     """Returns the loss and metric of a checkpoint on the test set, and the number of test samples; writes scores."""
     with processes(config.device) as device:
-        task = make_task(config)
         if scores and (not scores.name or not scores.parent.is_dir()):
             raise TaskError(
                 f"--scores {scores} cannot be written: {scores.parent} is not a folder, or there is no name"
             )
+        task = make_task(config)
         if scores and not task.classes:
             raise TaskError(f"--scores writes scores of classes, which {config.task} with these settings has not")
         load(path, {"model": task.model}, saved)

@@ -93,7 +93,7 @@ def test_every_command_of_a_module_is_there():
 
 
 def test_check_of_edited_kernels(tmp_path):
-    """The page's leaky ReLU, in the place of every activation, is sound."""
+    """The page's leaky ReLU, substituted for every activation, passes the check."""
     (tmp_path / "kernels").symlink_to(ROOT / "kernels")
     make = editing("mkdir my_kernels").split("INDRNN_CUPY_KERNELS")[0]
     subprocess.run(["bash", "-c", "set -e\n" + make], cwd=tmp_path, check=True)

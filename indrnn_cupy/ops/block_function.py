@@ -151,7 +151,7 @@ def gradients(ctx: Any, normed: bool, grad_z: Tensor, grad_last: Any, saved: Any
 
 
 def prepare_later(key: str, x: Sequence[Tensor], resets: bool, every: int, norm: Norm) -> None:
-    """Begins to compile what follows the forward pass of a recurrence."""
+    """Starts compiling the kernels that run after the forward pass of a recurrence."""
     made, parts = block_kernels(cell_of(key), norm.added is not None), facts(key)[1] // len(x)
     backward = made.of_normalized if norm.measured else made.of_scaled
     prepare((backward, made.states) if every > 1 else (backward,), x[0], parts, resets)

@@ -1,4 +1,4 @@
-"""What torch.compile is told of a function. torch.compiler says it too, but importing that takes over a second."""
+"""Hints for torch.compile, without importing torch.compiler, which takes more than a second."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar

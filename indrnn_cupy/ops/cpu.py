@@ -31,7 +31,7 @@ def launch(
 
 
 def prepare(kernel: SequenceKernel, dtype: torch.dtype, elements: int, resets: bool) -> None:
-    """Begins to compile what will be launched over sequences of this type and size."""
+    """Starts compiling a kernel that will be launched on sequences of this dtype and size."""
     host.prepare(kernel, program(kernel, dtype, elements, resets, kernel.defines), source.generation)
 
 

@@ -15,7 +15,7 @@ def on_gpu(tensor: Tensor) -> bool:
 
 
 def prepare(kernels: Iterable[SequenceKernel], x: Tensor, parts: int, resets: bool) -> None:
-    """Begins to compile, on a CPU, what is launched later over sequences like one of the `parts` that x is made of.
+    """On a CPU, starts compiling kernels that are launched later on sequences like one of the `parts` of x.
 
     Compilers then run side by side. NVRTC is part of this process and takes one kernel after the other.
     """

@@ -68,7 +68,7 @@ def load(kernel: Kernel, defines: tuple[str, ...], generation: int) -> tuple[Cal
 
 @cache
 def prepare(kernel: Kernel, defines: tuple[str, ...], generation: int) -> None:
-    """Begins to compile a kernel that is needed later, beside what comes first. Errors are left to its launch."""
+    """Starts compiling, in the background, a kernel that is needed later. Its launch reports errors."""
 
     def compile_beside() -> None:
         with suppress(KernelError, KeyboardInterrupt):

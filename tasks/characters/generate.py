@@ -9,10 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-import tyro
 
 from ..checkpoint import load, read, restore
-from ..command import guarded
+from ..command import run_command
 from ..config import TaskError
 from .task import CharacterNetwork
 from .task import Config as NetworkConfig
@@ -49,8 +48,7 @@ def generate(network: CharacterNetwork, prompt: list[int], length: int, temperat
 
 
 def main(arguments: list[str] | None = None) -> None:
-    def run() -> None:
-        config = tyro.cli(Config, args=arguments, prog="python -m tasks.characters.generate", description=__doc__)
+    def run(config: Config) -> None:
         if not 1e-3 <= config.temperature <= 1e3:
             raise TaskError(f"--temperature is {config.temperature}, expected a number from 0.001 to 1000")
         if config.length < 0 or not config.prompt or not 0 <= config.seed < 2**63:
@@ -67,7 +65,7 @@ def main(arguments: list[str] | None = None) -> None:
         sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]  # for terminals with fewer characters
         sys.stdout.write(symbols.decode(prompt + written) + "\n")
 
-    guarded(run, "python -m tasks.characters.generate")
+    run_command("tasks.characters.generate", __doc__, Config, run, arguments)
 
 
 if __name__ == "__main__":

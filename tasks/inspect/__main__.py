@@ -19,7 +19,7 @@ import tyro
 from torch.utils.data import DataLoader, Subset
 
 from ..checkpoint import load, read_any, restore
-from ..command import guarded
+from ..command import run_command
 from ..config import TaskError
 from ..evaluation import evaluate
 from ..files import naming, write_whole
@@ -116,8 +116,7 @@ def silencing(
 
 
 def main(arguments: list[str] | None = None) -> None:
-    def run() -> None:
-        config = tyro.cli(Config, args=arguments, prog="python -m tasks.inspect", description=__doc__)
+    def run(config: Config) -> None:
         for name in ("units", "groups", "samples"):
             if getattr(config, name) < 1:
                 raise TaskError(f"--{name} is {getattr(config, name)}, expected 1 or more")
@@ -129,7 +128,7 @@ def main(arguments: list[str] | None = None) -> None:
             write_whole(folder / name, content)
         print(f"{folder}/: {', '.join(drawn)}")
 
-    guarded(run, "python -m tasks.inspect")
+    run_command("tasks.inspect", __doc__, Config, run, arguments)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What is known of each clip of a set beside its class: its columns, such as subject and view, and its splits."""
+"""The columns of a set, such as the subject and view of each clip, and its splits."""
 
 import re
 from collections.abc import Sequence

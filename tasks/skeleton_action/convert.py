@@ -15,7 +15,7 @@ from typing import Annotated, Literal
 
 import tyro
 
-from ..command import guarded
+from ..command import run_command
 from ..config import TaskError
 from ..files import opened
 from .arrays import read_set, read_split
@@ -102,8 +102,7 @@ def lines(path: Path) -> Sequence[str]:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    prog = "python -m tasks.skeleton_action.convert"
-    guarded(lambda: convert(tyro.cli(Config, args=arguments, description=__doc__, prog=prog)), prog)
+    run_command("tasks.skeleton_action.convert", __doc__, Config, convert, arguments)
 
 
 if __name__ == "__main__":

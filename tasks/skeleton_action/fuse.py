@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Annotated
 
 import numpy as np
+import torch
 import tyro
 
-from ..command import guarded
+from ..command import run_command
 from ..config import TaskError
 from ..scores import Scores, read_scores
 
@@ -30,12 +31,8 @@ class Config:
 
 def fuse(runs: Sequence[Scores], weights: Sequence[float]) -> np.ndarray:
     """The weighted mean of the probabilities of each class, (N, classes)."""
-    return np.average([softmax(run.scores) for run in runs], axis=0, weights=weights)
-
-
-def softmax(scores: np.ndarray) -> np.ndarray:
-    powers = np.exp(scores.astype(float) - scores.max(1, keepdims=True))
-    return powers / powers.sum(1, keepdims=True)
+    probabilities = [torch.from_numpy(run.scores).double().softmax(1).numpy() for run in runs]
+    return np.average(probabilities, axis=0, weights=weights)
 
 
 def read_all(config: Config) -> list[Scores]:
@@ -66,8 +63,7 @@ def report(config: Config) -> None:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    prog = "python -m tasks.skeleton_action.fuse"
-    guarded(lambda: report(tyro.cli(Config, args=arguments, description=__doc__, prog=prog)), prog)
+    run_command("tasks.skeleton_action.fuse", __doc__, Config, report, arguments)
 
 
 if __name__ == "__main__":

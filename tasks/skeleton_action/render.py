@@ -16,7 +16,7 @@ from typing import Annotated
 import numpy as np
 import tyro
 
-from ..command import guarded
+from ..command import run_command
 from ..config import TaskError
 from ..run_folder import write_whole
 from . import arrays, ntu
@@ -100,8 +100,7 @@ def render(config: Config) -> None:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    prog = "python -m tasks.skeleton_action.render"
-    guarded(lambda: render(tyro.cli(Config, args=arguments, description=__doc__, prog=prog)), prog)
+    run_command("tasks.skeleton_action.render", __doc__, Config, render, arguments)
 
 
 if __name__ == "__main__":

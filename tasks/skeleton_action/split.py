@@ -14,7 +14,7 @@ from typing import Annotated
 import numpy as np
 import tyro
 
-from ..command import guarded
+from ..command import run_command
 from ..config import TaskError
 from ..files import write_whole
 from .arrays import read_set
@@ -58,8 +58,7 @@ def split(config: Config) -> None:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    prog = "python -m tasks.skeleton_action.split"
-    guarded(lambda: split(tyro.cli(Config, args=arguments, description=__doc__, prog=prog)), prog)
+    run_command("tasks.skeleton_action.split", __doc__, Config, split, arguments)
 
 
 if __name__ == "__main__":

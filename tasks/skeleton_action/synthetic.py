@@ -20,7 +20,7 @@ import tyro
 from numpy.random import Generator, default_rng
 from tqdm import tqdm
 
-from ..command import guarded
+from ..command import run_command
 from ..run_folder import write_whole
 from .actions import ACTIONS, Motion, Scene, subject
 from .figure import pose
@@ -175,13 +175,10 @@ class Config:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    prog = "python -m tasks.skeleton_action.synthetic"
-
-    def run() -> None:
-        config = tyro.cli(Config, args=arguments, description=__doc__, prog=prog)
+    def run(config: Config) -> None:
         print(ensure(config.folder, config.short))
 
-    guarded(run, prog)
+    run_command("tasks.skeleton_action.synthetic", __doc__, Config, run, arguments)
 
 
 if __name__ == "__main__":

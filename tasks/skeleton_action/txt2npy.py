@@ -26,7 +26,7 @@ import numpy as np
 import tyro
 from tqdm import tqdm
 
-from ..command import guarded
+from ..command import run_command
 from ..config import TaskError
 from ..run_folder import write_whole
 from .bodies import has_data
@@ -154,13 +154,11 @@ def _convert_all(paths: list[Path], config: Config) -> Iterator[Skipped | None]:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    prog = "python -m tasks.skeleton_action.txt2npy"
-
-    def run() -> None:
-        if status := txt2npy(tyro.cli(Config, args=arguments, description=__doc__, prog=prog)):
+    def run(config: Config) -> None:
+        if status := txt2npy(config):
             sys.exit(status)
 
-    guarded(run, prog)
+    run_command("tasks.skeleton_action.txt2npy", __doc__, Config, run, arguments)
 
 
 if __name__ == "__main__":
