@@ -183,11 +183,14 @@ def read_split(folder: Path, split: str, clips: int) -> tuple[np.ndarray, np.nda
     training, test = map(load, parts)
     for path, chosen in zip(parts, (training, test), strict=True):
         check_range(path, chosen, 0, clips - 1)
-    if len(np.unique(np.concatenate((training, test)))) < len(training) + len(test):
-        raise TaskError(
-            f"{parts[0]} and {parts[1].name} have a clip twice, expected each once, for training or the test"
-        )
+    check_sides(training, test, f"{parts[0]} and {parts[1].name}")
     return training, test
+
+
+def check_sides(training: Sequence[int] | np.ndarray, test: Sequence[int] | np.ndarray, source: str) -> None:
+    """Raises TaskError if a clip appears twice in a split."""
+    if len({*training, *test}) < len(training) + len(test):
+        raise TaskError(f"{source} have a clip twice, expected each once, for training or the test")
 
 
 def check_range(path: Path, values: np.ndarray, least: int, most: int) -> None:

@@ -124,3 +124,5 @@ def check(source: Source) -> None:
         raise TaskError(f"{source.path} has labels to {max(source.label)}, but names for {len(source.classes)} classes")
     for name in (*source.splits, *source.columns):
         check_name(name)
+    for name, sides in source.splits.items():
+        arrays.check_sides(*sides, f"{source.path}: the sides of the split {name}")
